@@ -1,0 +1,40 @@
+"""The invoice of a paid order: numbers without gaps, once per order."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class InvoiceCounter(models.Model):
+    """The last number given in a series. Its row lock makes numbers gap-free."""
+
+    series = models.CharField(max_length=16, primary_key=True)
+    last_number = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.series} {self.last_number}"
+
+
+class Invoice(models.Model):
+    """Issued once; a trigger keeps it as it is."""
+
+    series = models.CharField(max_length=16)
+    number = models.PositiveIntegerField()
+    order = models.OneToOneField("orders.Order", on_delete=models.PROTECT, related_name="invoice")
+    issued_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["series", "number"], name="invoice_number_is_given_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def label(self) -> str:
+        """As printed: the series and six digits."""
+        return f"{self.series}-{self.number:06d}"
