@@ -1,0 +1,112 @@
+"""Redis as a courtesy: locks and caches that spare work and waiting, never guard money.
+
+Every call answers within a tenth of a second or not at all. After a failure this process
+leaves Redis alone for `COURTESY_PAUSE_SECONDS`, so that a frozen server costs a shopper one
+short wait. Nothing here raises for Redis trouble: the database decides either way.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any, TypeVar
+
+from celery import current_app
+from django.conf import settings
+from django.core.cache import cache
+from django_redis.exceptions import ConnectionInterrupted
+from kombu.exceptions import OperationalError
+from redis.exceptions import LockError, RedisError
+
+from shop.logs import get_logger
+
+log = get_logger(__name__)
+REDIS_TROUBLE = (RedisError, ConnectionInterrupted, OperationalError, OSError)
+
+
+class Held(Enum):
+    """What became of our wish to hold a lock."""
+
+    MINE = "mine"
+    OTHERS = "others"  # somebody held it for as long as we were ready to wait
+    NO_REDIS = "no_redis"  # nobody knows: go on, the database decides
+
+
+class _Pause:
+    """The breaker: until when this process leaves Redis alone (monotonic seconds)."""
+
+    until = 0.0
+
+    def active(self) -> bool:
+        return time.monotonic() < self.until
+
+    def begin(self, error: Exception) -> None:
+        self.until = time.monotonic() + settings.COURTESY_PAUSE_SECONDS
+        log.warning("courtesy.redis.paused", error=type(error).__name__)
+
+
+pause = _Pause()
+T = TypeVar("T")
+
+
+def _ask(question: Callable[[], T], otherwise: T) -> T:
+    if pause.active():
+        return otherwise
+    try:
+        return question()
+    except REDIS_TROUBLE as error:
+        pause.begin(error)
+        return otherwise
+
+
+def get(name: str) -> Any:
+    """The cached value, or None when absent or Redis is away."""
+    return _ask(lambda: cache.get(name), None)
+
+
+def put(name: str, value: Any, *, seconds: float) -> None:
+    """Keep a value for a while, if Redis is there."""
+    _ask(lambda: cache.set(name, value, timeout=seconds), None)
+
+
+def add(name: str, value: Any, *, seconds: float) -> bool | None:
+    """Keep a value if the name is free: True when ours, False when taken, None unknown."""
+    return _ask(lambda: bool(cache.add(name, value, timeout=seconds)), None)
+
+
+def drop(*names: str) -> None:
+    """Forget values."""
+    _ask(lambda: cache.delete_many(names), None)
+
+
+@contextmanager
+def lock(name: str, *, hold_seconds: float, wait_seconds: float) -> Iterator[Held]:
+    """Hold a named lock for the block; whoever waits in vain learns so and goes on."""
+    handle = _ask(lambda: cache.lock(name, timeout=hold_seconds, sleep=0.02), None)
+    held = Held.NO_REDIS
+    if handle is not None:
+        got = _ask(lambda: handle.acquire(blocking_timeout=wait_seconds), None)
+        held = Held.NO_REDIS if got is None else Held.MINE if got else Held.OTHERS
+    try:
+        yield held
+    finally:
+        if held is Held.MINE:
+            _ask(lambda: _release(handle), None)
+
+
+def _release(handle: Any) -> None:
+    try:
+        handle.release()
+    except LockError:
+        # It ran out while we worked and may be another's by now: theirs to release.
+        log.info("courtesy.lock.ran_out", lock=handle.name)
+
+
+def enqueue(task: str, *, countdown_seconds: float = 0, **kwargs: Any) -> None:
+    """Send a Celery task if the broker answers at once; its sweep is the net if not."""
+    _ask(
+        lambda: current_app.send_task(
+            task, kwargs=kwargs, countdown=countdown_seconds or None, retry=False
+        ),
+        None,
+    )

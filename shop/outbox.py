@@ -1,0 +1,174 @@
+"""The outbox: facts come up from payments to orders, and none is lost on the way.
+
+A fact is published inside the transaction that makes it true. Subscribers of the `now` kind
+run at once in that transaction, under a savepoint: if one fails, the fact still commits and
+the relay tries again until the subscriber has heard it. Subscribers of the `later` kind
+always ride the relay. Handlers are idempotent; each message is delivered at least once.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from django.utils.dateparse import parse_datetime
+from django.utils.module_loading import import_string
+
+from shop.logs import get_logger
+from shop.models import OutboxMessage
+
+log = get_logger(__name__)
+
+#: A worker that died holding messages gives them back after this long.
+RELAY_LEASE = timedelta(seconds=30)
+#: Ten doublings from one second are about seventeen minutes; then a person is told.
+TRIES_BEFORE_REVIEW = 10
+PAUSE_MAX = timedelta(minutes=10)
+
+
+class Fact(Protocol):
+    """Something that became true: a frozen dataclass of JSON-able values."""
+
+    @property
+    def order_reference(self) -> str: ...
+
+    @property
+    def dedupe_key(self) -> str: ...
+
+
+Handler = Callable[..., None]
+FACTS: dict[str, type] = {}
+
+
+def fact(cls: type) -> type:
+    """Class decorator: make a dataclass known to the relay by its name."""
+    FACTS[cls.__name__] = cls
+    return cls
+
+
+def publish(happened: Fact, *, now: datetime) -> None:
+    """Tell every subscriber of this fact; the caller's transaction makes it so."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("A fact is published inside the transaction that makes it true.")
+    topic = type(happened).__name__
+    subscribers = settings.OUTBOX_SUBSCRIBERS[topic]
+    messages = [
+        _message(happened, subscriber, now=now, error=_tell_now(subscriber, happened, now=now))
+        for subscriber in subscribers.get("now", [])
+    ]
+    messages += [
+        _message(happened, subscriber, now=now, error="")
+        for subscriber in subscribers.get("later", [])
+    ]
+    if messages:
+        OutboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
+
+
+def _tell_now(subscriber: str, happened: Fact, *, now: datetime) -> str | None:
+    """Run one handler under a savepoint; its failure is returned, to be tried again."""
+    try:
+        with transaction.atomic():
+            _handler(subscriber)(happened, now=now)
+    except DatabaseError:
+        if connection.needs_rollback:
+            raise  # the transaction itself is lost, and with it the fact: nothing to relay
+        log.exception("outbox.subscriber.failed", subscriber=subscriber)
+        return "database error"
+    except Exception as error:
+        # Our own trouble must not undo a gateway's money fact; the relay tries again.
+        log.exception("outbox.subscriber.failed", subscriber=subscriber)
+        return repr(error)[:300]
+    return None
+
+
+def _message(happened: Fact, subscriber: str, *, now: datetime, error: str | None) -> OutboxMessage:
+    return OutboxMessage(
+        topic=type(happened).__name__,
+        subscriber=subscriber,
+        dedupe_key=happened.dedupe_key,
+        order_reference=happened.order_reference,
+        payload=_to_json(happened),
+        created_at=now,
+        tries=1 if error is None or error else 0,
+        last_error=error or "",
+        next_try_at=None if error is None else now,
+        done_at=now if error is None else None,
+    )
+
+
+def relay(*, now: datetime, limit: int = 200) -> int:
+    """Deliver what is due, each message in a transaction of its own; how many were done."""
+    return sum(_deliver(message, now=now) for message in _claim(now=now, limit=limit))
+
+
+def _claim(*, now: datetime, limit: int) -> list[OutboxMessage]:
+    """Take due messages for this worker; others skip the rows we hold."""
+    return list(
+        OutboxMessage.objects.raw(
+            """
+            UPDATE shop_outboxmessage SET next_try_at = %s, tries = tries + 1
+            WHERE id IN (
+                SELECT id FROM shop_outboxmessage
+                WHERE done_at IS NULL AND next_try_at <= %s
+                ORDER BY next_try_at, id LIMIT %s FOR UPDATE SKIP LOCKED
+            ) RETURNING *
+            """,
+            [now + RELAY_LEASE, now, limit],
+        )
+    )
+
+
+def _deliver(message: OutboxMessage, *, now: datetime) -> bool:
+    try:
+        with transaction.atomic(durable=True):
+            # Lock order is intent, order, stock: the handler takes the other two.
+            import_string(settings.OUTBOX_LOCK)(order_reference=message.order_reference)
+            row = OutboxMessage.objects.select_for_update().get(pk=message.pk)
+            if row.done_at is None:
+                _handler(row.subscriber)(_from_json(row.topic, row.payload), now=now)
+                row.done_at, row.next_try_at, row.last_error = now, None, ""
+                row.save(update_fields=["done_at", "next_try_at", "last_error"])
+        return True
+    except Exception as error:
+        # Whatever the handler's trouble, the message stays and is tried again.
+        log.exception("outbox.delivery.failed", message=message.pk, topic=message.topic)
+        _postpone(message, error, now=now)
+        return False
+
+
+def _postpone(message: OutboxMessage, error: Exception, *, now: datetime) -> None:
+    wait = min(PAUSE_MAX, timedelta(seconds=2 ** min(message.tries, 20)))
+    message.next_try_at, message.last_error = now + wait, repr(error)[:300]
+    stuck = message.tries >= TRIES_BEFORE_REVIEW and message.stuck_at is None
+    if stuck:
+        message.stuck_at = now
+    message.save(update_fields=["next_try_at", "last_error", "stuck_at"])
+    if stuck:
+        import_string(settings.OUTBOX_ON_STUCK)(
+            order_reference=message.order_reference, message=str(message), now=now
+        )
+
+
+@cache
+def _handler(subscriber: str) -> Handler:
+    handler: Handler = import_string(subscriber)
+    return handler
+
+
+def _to_json(happened: Fact) -> dict[str, Any]:
+    encoder = DjangoJSONEncoder()
+    return {
+        name: encoder.default(value) if isinstance(value, datetime) else value
+        for name, value in asdict(happened).items()  # type: ignore[call-overload]
+    }
+
+
+def _from_json(topic: str, payload: dict[str, Any]) -> Any:
+    cls = FACTS[topic]
+    moments = {f.name for f in fields(cls) if f.type in (datetime, "datetime")}
+    return cls(**{k: parse_datetime(v) if k in moments else v for k, v in payload.items()})

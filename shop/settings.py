@@ -1,0 +1,312 @@
+"""Every setting of the shop, read from the environment; a bad value stops the start.
+
+`.env.example` lists each variable with its meaning. Times are in seconds.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from shop.redis_urls import redis_url_with_db
+from shop.wiring import SUBSCRIBERS
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# --- The machine ---------------------------------------------------------------------------
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="insecure-development-key" if DEBUG else "")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+if not SECRET_KEY:
+    raise ImproperlyConfigured("Set SECRET_KEY (or DEBUG=1 on a development machine).")
+
+SHOP_PORT = env.int("SHOP_PORT", default=8000)
+BANK_PORT = env.int("BANK_PORT", default=8001)
+SHOP_URL = env.str("SHOP_URL", default=f"http://127.0.0.1:{SHOP_PORT}").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+DATABASE_URL = env.str("DATABASE_URL", default="postgresql://localhost/payonce")
+REDIS_URL = env.str("REDIS_URL", default="redis://localhost:6379/0")
+
+# --- Django ----------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "shop",
+    "orders",
+    "payments",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+    "channels",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+MIDDLEWARE = [
+    "shop.middleware.RequestId",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "shop.problems.ProblemPages",
+]
+ROOT_URLCONF = "shop.urls"
+WSGI_APPLICATION = "shop.wsgi.application"
+AUTH_USER_MODEL = "shop.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# One pool per process: a new connection per request is two to four times slower. Django
+# refuses the pool beside persistent connections, so CONN_MAX_AGE stays 0. A race of forty
+# requests holds forty connections; waiting for one is bounded.
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=40)
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    {
+        "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        # A lock or a statement that takes longer than this is a 503, never a hung shopper.
+        "options": "-c statement_timeout=15s -c lock_timeout=8s "
+        "-c idle_in_transaction_session_timeout=30s",
+    }
+)
+ATOMIC_REQUESTS = False
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+
+# --- Redis: courtesy only; the shop stays correct without it ---------------------------------
+# redis-py retries by default: a frozen server then costs 5.6 s behind a timeout of 0.1 s.
+REDIS_TIMEOUT_SECONDS = 0.1
+COURTESY_PAUSE_SECONDS = 5.0
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": redis_url_with_db(REDIS_URL, 0),
+        "KEY_PREFIX": "payonce",
+        "OPTIONS": {
+            "CONNECTION_POOL_KWARGS": {
+                "socket_timeout": REDIS_TIMEOUT_SECONDS,
+                "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
+                "max_connections": 200,
+            },
+        },
+    }
+}
+# Throttles and sessions must not depend on a server that may be frozen.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            # redis-py 8 ends an idle subscription after 5 s unless told not to.
+            "hosts": [{"address": redis_url_with_db(REDIS_URL, 2), "socket_timeout": None}],
+        },
+    }
+}
+
+# --- Celery ----------------------------------------------------------------------------------
+CELERY_BROKER_URL = redis_url_with_db(REDIS_URL, 1, celery=True)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 2.0,
+    "socket_connect_timeout": 0.2,
+    "visibility_timeout": 600,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_TIME_LIMIT = 60
+CELERY_TIMEZONE = "UTC"
+
+SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=5)
+RELAY_SECONDS = env.float("RELAY_SECONDS", default=1)
+EXPIRY_SECONDS = env.float("EXPIRY_SECONDS", default=30)
+ORDERS_REFRESH_SECONDS = env.float("ORDERS_REFRESH_SECONDS", default=15)
+# Each `expires` keeps a stopped worker's backlog from growing: only the newest run matters.
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 5)}}
+    for name, task, seconds in [
+        ("payments-sweep", "payments.sweep", SWEEP_SECONDS),
+        ("outbox-relay", "shop.relay", RELAY_SECONDS),
+        ("orders-expire", "orders.expire_unpaid_orders", EXPIRY_SECONDS),
+        ("orders-refresh", "orders.refresh_paying_orders", ORDERS_REFRESH_SECONDS),
+    ]
+}
+
+# --- The outbox --------------------------------------------------------------------------------
+OUTBOX_SUBSCRIBERS = SUBSCRIBERS
+OUTBOX_LOCK = "payments.services.lock_intent"
+OUTBOX_ON_STUCK = "payments.services.review_stuck_message"
+
+# --- Payments ----------------------------------------------------------------------------------
+BANK_URL = env.str("BANK_URL", default=f"http://127.0.0.1:{BANK_PORT}").rstrip("/")
+BANK_PUBLIC_URL = env.str("BANK_PUBLIC_URL", default=BANK_URL).rstrip("/")
+PAYMENT_GATEWAYS = {
+    "sandbox": {
+        "adapter": "payments.gateways.sandbox.SandboxGateway",
+        "options": {
+            "base_url": BANK_URL,
+            "public_url": BANK_PUBLIC_URL,
+            "merchant": env.str("SANDBOX_MERCHANT", default="payonce-demo"),
+            "api_key": env.str("SANDBOX_API_KEY", default="sandbox-api-key"),
+            "signing_secret": env.str("SANDBOX_SIGNING_SECRET", default="sandbox-signing"),
+            "webhook_secrets": tuple(
+                env.list("SANDBOX_WEBHOOK_SECRETS", default=["sandbox-webhook"])
+            ),
+        },
+    }
+}
+# What the shopper is offered, in this order: public method name -> (gateway, its method).
+PAYMENT_METHODS = {
+    "qr": ("sandbox", "qr"),
+    "redirect": ("sandbox", "redirect"),
+    "card": ("sandbox", "card"),
+}
+# First ask 3 s after opening, then outward; the last figure repeats until the late window ends.
+POLL_AFTER_SECONDS = tuple(
+    env.list(
+        "POLL_AFTER_SECONDS", cast=float, default=[3, 10, 20, 30, 60, 120, 300, 900, 3600, 14400]
+    )
+)
+POLL_TRIES_MAX = env.int("POLL_TRIES_MAX", default=60)
+# A gateway call lasts at most 6 s (connect 1, read 5); the lease outlives it with a margin.
+PAYMENT_LEASE_SECONDS = env.float("PAYMENT_LEASE_SECONDS", default=12)
+# How long a second click waits for the first one's answer before it shows what is known.
+START_WAIT_SECONDS = 1.0
+# How long a switch insists on the gateway's answer before the old attempt is left behind.
+SWITCH_SECONDS = env.float("SWITCH_SECONDS", default=10)
+NEW_PAYMENTS_PER_MINUTE = env.int("NEW_PAYMENTS_PER_MINUTE", default=10)
+IDEMPOTENCY_KEPT = timedelta(hours=48)
+IDEMPOTENCY_LEASE_SECONDS = 30
+
+# --- Orders ------------------------------------------------------------------------------------
+DEFAULT_CURRENCY = "EUR"
+ORDER_LIFETIME = timedelta(seconds=env.int("ORDER_LIFETIME_SECONDS", default=3600))
+ORDER_REFRESH_AFTER = timedelta(seconds=env.float("ORDER_REFRESH_AFTER_SECONDS", default=60))
+
+# --- API -----------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["shop.strict_json.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "shop.problems.drf_handler",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Payonce",
+    "DESCRIPTION": "A shop checkout that charges a shopper exactly once.",
+    "VERSION": "1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- Security --------------------------------------------------------------------------------------
+SECURE = env.bool("SECURE", default=SHOP_URL.startswith("https://"))
+SECURE_SSL_REDIRECT = SECURE
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+SECURE_HSTS_PRELOAD = SECURE
+SECURE_REFERRER_POLICY = "no-referrer"
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE
+SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "shop.problems.csrf_failure"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "img-src": [SELF, "data:"],
+    }
+}
+
+# --- Logs: one line a fact, never a body, an address or a secret -------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": "structlog.stdlib.ProcessorFormatter",
+            "processor": "structlog.processors.JSONRenderer",
+            "foreign_pre_chain": "ext://shop.logs.SHARED_PROCESSORS",
+        }
+    },
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stdout"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "uvicorn.access": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,22 @@
+"""Every address of the shop."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from shop import health
+
+urlpatterns = [
+    path("", include("orders.page_urls")),
+    path("api/v1/", include("orders.api_urls")),
+    path("api/v1/payments/", include("payments.api_urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    path("webhooks/", include("payments.webhook_urls")),
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics),
+]
+handler500 = "shop.health.server_error"
