@@ -50,6 +50,7 @@ class Migration(migrations.Migration):
                         protected=True,
                     ),
                 ),
+                ("version", models.PositiveIntegerField(default=1)),
                 ("email", models.EmailField(max_length=254)),
                 ("locale", models.CharField(default="en", max_length=16)),
                 ("currency", models.CharField(max_length=3)),

@@ -69,6 +69,8 @@ class Order(models.Model):
         protected=True,
         max_length=16,
     )
+    # Grows with everything a shopper's page should show anew; the status ETag is made of it.
+    version = models.PositiveIntegerField(default=1)
     email = models.EmailField()
     locale = models.CharField(max_length=16, default="en")
     currency = models.CharField(max_length=3)
