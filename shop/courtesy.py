@@ -12,8 +12,10 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from celery import current_app
+from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.cache import cache
+from django_redis import get_redis_connection
 from django_redis.exceptions import ConnectionInterrupted
 from kombu.exceptions import OperationalError
 from redis.exceptions import LockError, RedisError
@@ -110,3 +112,11 @@ def enqueue(task: str, *, countdown_seconds: float = 0, **kwargs: Any) -> None:
         ),
         None,
     )
+
+
+def publish(group: str, message: dict[str, Any]) -> None:
+    """Wake a Channels group, if Redis is there; synchronous, so no event loop is started."""
+    layer = get_channel_layer()
+    # The name and the encoding are those of channels_redis.pubsub, which a test compares.
+    channel = f"asgi__group__{group}"
+    _ask(lambda: get_redis_connection("default").publish(channel, layer.serialize(message)), None)
