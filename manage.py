@@ -4,8 +4,19 @@
 import os
 import sys
 
-from django.core.management import execute_from_command_line
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run one command."""
+    if sys.argv[1:2] == ["demo"]:
+        # The demo makes the secrets and servers that the settings ask for.
+        from shop.demo import main as demo
+
+        sys.exit(demo())
+    from django.core.management import execute_from_command_line
+
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
     execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+# Payonce. `make` alone lists what there is; `make demo` and `make test` need only Python 3.11+.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# The first interpreter that is new enough, or the one that you name: make demo PYTHON=python3.13
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+# Linters and types read the settings without any server.
+OFFLINE := SECRET_KEY=only-for-checks
+
+.PHONY: help demo test check format lint types contracts migrations unit requirements clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.runtime ## Run the whole shop here: database, cache, bank, worker, web. Ctrl-C stops it
+	@exec $(BIN)/python manage.py demo
+
+test: $(VENV)/.dev browser check unit ## Set up and test everything; what .ci/run calls
+
+check: format-check lint types contracts migrations
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Payonce needs Python 3.11 or later, and none was found on PATH."; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install your system's python3-venv."; exit 1; }
+
+# Stamps hold the list that was installed: only a changed list is installed again.
+$(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
+	@cmp -s requirements.txt $@ || cmp -s requirements-dev.txt $(VENV)/.dev || { \
+		echo "Installing what requirements.txt names (about a minute, once)"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+			--require-hashes -r requirements.txt; }
+	@cp requirements.txt $@
+
+$(VENV)/.dev: requirements-dev.txt | $(VENV)/bin/python
+	@cmp -s requirements-dev.txt $@ || { \
+		echo "Installing what requirements-dev.txt names (about a minute, once)"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+			--require-hashes -r requirements-dev.txt; }
+	@cp requirements-dev.txt $@
+
+.PHONY: browser format-check
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing Chromium for the browser tests" \
+		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || { \
+		echo "The browser tests need Chromium: install your system's package 'chromium'."; exit 1; }
+
+format: $(VENV)/.dev ## Format the code
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix-only .
+
+format-check: $(VENV)/.dev
+	@echo "The code is formatted"; $(BIN)/ruff format --quiet --check .
+
+lint: $(VENV)/.dev ## Look for mistakes in style and habit
+	@echo "The linter finds nothing"; $(BIN)/ruff check --quiet .
+
+types: $(VENV)/.dev ## Check the types
+	@echo "The types fit"; $(OFFLINE) $(BIN)/mypy --no-error-summary
+
+contracts: $(VENV)/.dev ## Check who may import whom
+	@echo "Nobody imports what they may not"; $(BIN)/lint-imports --no-cache >$(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
+
+migrations: $(VENV)/.dev ## Check that the models and the migrations agree
+	@echo "Models and migrations agree, and Django's own check passes"
+	@$(BIN)/python -m shop.embedded run --name test --quick -- \
+		env $(OFFLINE) $(BIN)/python manage.py makemigrations --check --dry-run
+	@$(OFFLINE) $(BIN)/python manage.py check --fail-level WARNING >/dev/null
+
+unit: $(VENV)/.dev browser ## Run the tests alone
+	@echo "The tests pass, and none is skipped"
+	@$(BIN)/python -m shop.embedded run --name test --quick -- \
+		env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),4) $(TESTS)
+
+requirements: ## Compile the hashed requirement files anew (needs uv)
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
+		--extra embedded --extra simulator pyproject.toml -o requirements.txt
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
+		--extra embedded --extra simulator --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean: ## Remove the virtual environment and caches; the demo's data stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,121 @@
+"""`manage.py demo`: servers, migrations, seed, bank, worker, beat and web, until Ctrl-C."""
+
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+
+from shop import embedded
+from shop.demo import ports, secrets, services
+from shop.demo.supervisor import (
+    Signals,
+    StopAsked,
+    Supervisor,
+    end_with_make,
+    run_to_end,
+    stopped_at_the_end,
+)
+from shop.embedded import EmbeddedError, place
+from shop.embedded.lock import FolderLock
+
+READY_SECONDS = 120.0
+DATA_VARIABLE = "DEMO_DATA"
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a pipe or a file."""
+    with contextlib.suppress(BrokenPipeError):
+        print(line, flush=True)
+
+
+def main() -> int:
+    """Run the demo; returns the exit code: 0 after a signal, 1 when it could not run."""
+    signals = Signals()
+    end_with_make()
+    try:
+        _run(Path(os.environ.get(DATA_VARIABLE, services.PROJECT / ".data")), signals)
+    except EmbeddedError as error:
+        print(f"\nThe demo cannot run: {error}", file=sys.stderr, flush=True)
+        return 1
+    except StopAsked:
+        say("Stopped. The data are kept; `make demo` starts again.")
+    return 0
+
+
+def _run(base: Path, signals: Signals) -> None:
+    began = time.monotonic()
+    shop_port = ports.read("SHOP_PORT", os.environ.get("SHOP_PORT", "8000"))
+    bank_port = ports.read("BANK_PORT", os.environ.get("BANK_PORT", "8001"))
+    home = place.settle(base)
+    demo = home / "demo"
+    demo.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as closing:
+        closing.callback(FolderLock.take(demo).release)
+        ports.check_free("SHOP_PORT", shop_port)
+        ports.check_free("BANK_PORT", bank_port)
+        running = closing.enter_context(embedded.servers(base, progress=say))
+        # Entered last, left first: the services stop before their servers do.
+        supervisor = Supervisor(say)
+        closing.callback(say, "Stopping the database and the cache")
+        closing.enter_context(stopped_at_the_end(signals, supervisor))
+        env = _environment(home, shop_port, bank_port, running)
+        _start_services(supervisor, env, demo)
+        _wait_until_ready(supervisor, env)
+        _greet(env, demo, time.monotonic() - began)
+        with contextlib.suppress(StopAsked):
+            supervisor.watch()
+        say("\nStopping the shop")
+    raise StopAsked
+
+
+def _environment(
+    home: Path, shop_port: int, bank_port: int, running: embedded.Servers
+) -> dict[str, str]:
+    """What each service is told; a variable that the caller set stays as it is."""
+    made = secrets.load(home) | {
+        "SHOP_PORT": str(shop_port),
+        "BANK_PORT": str(bank_port),
+        "SHOP_URL": f"http://{ports.LOOPBACK}:{shop_port}",
+        "STATIC_ROOT": str(home / "demo" / "static"),
+        "DJANGO_SETTINGS_MODULE": "shop.settings",
+        "PYTHONUNBUFFERED": "1",
+        "DATABASE_URL": running.database_url,
+        "REDIS_URL": running.redis_url,
+    }
+    return made | {name: value for name, value in os.environ.items() if value or name not in made}
+
+
+def _start_services(supervisor: Supervisor, env: dict[str, str], demo: Path) -> None:
+    logs = demo / "logs"
+    logs.mkdir(exist_ok=True)
+    say("Preparing the tables, the goods and the pictures")
+    run_to_end(services.prepare(env, logs))
+    say("Starting the shop, its worker, its clock and the bank")
+    supervisor.add(services.web(env, logs))
+    supervisor.add(services.worker(env, logs))
+    supervisor.add(services.beat(env, logs, demo))
+    supervisor.add(services.bank(env, logs, demo / "bank"))
+
+
+def _wait_until_ready(supervisor: Supervisor, env: dict[str, str]) -> None:
+    waiting = [
+        f"http://{ports.LOOPBACK}:{env['BANK_PORT']}/ledger",
+        f"http://{ports.LOOPBACK}:{env['SHOP_PORT']}/readyz",
+    ]
+    deadline = time.monotonic() + READY_SECONDS
+    while waiting := [url for url in waiting if not ports.answers(url)]:
+        supervisor.check()
+        if time.monotonic() > deadline:
+            raise EmbeddedError(f"{waiting[0]} did not answer within {READY_SECONDS:.0f} s.")
+        time.sleep(0.1)
+
+
+def _greet(env: dict[str, str], demo: Path, seconds: float) -> None:
+    shop = env["SHOP_URL"]
+    say(f"\nReady after {seconds:.0f} s.\n")
+    say(f"  Shop   {shop}/")
+    login = f"user {secrets.STAFF_USER}, password {env['STAFF_PASSWORD']}"
+    say(f"  Admin  {shop}/admin/   {login}, API token {env['STAFF_TOKEN']}")
+    say(f"  Bank   http://{ports.LOOPBACK}:{env['BANK_PORT']}/")
+    say(f"\nCtrl-C stops everything and keeps the data. Logs: {demo / 'logs'}")
