@@ -48,6 +48,7 @@ class Bank:
             "SANDBOX_API_KEY": self.api_key,
             "SANDBOX_SIGNING_SECRET": self.signing_secret,
             "SANDBOX_WEBHOOK_SECRET": self.webhook_secret,
+            "SANDBOX_WEBHOOK_SECRETS": self.webhook_secret,
         }
 
     def start(self) -> Self:
