@@ -238,6 +238,7 @@ IDEMPOTENCY_LEASE_SECONDS = 30
 # --- Orders ------------------------------------------------------------------------------------
 DEFAULT_CURRENCY = "EUR"
 CURRENCIES = ("EUR", "USD", "BRL", "CNY", "INR", "JPY", "KWD")
+INVOICE_SELLER = ("Payonce Demo Shop", "Beispielweg 1, 10115 Berlin", "VAT ID DE000000000")
 ORDER_LIFETIME = timedelta(seconds=env.int("ORDER_LIFETIME_SECONDS", default=3600))
 ORDER_REFRESH_AFTER = timedelta(seconds=env.float("ORDER_REFRESH_AFTER_SECONDS", default=60))
 
