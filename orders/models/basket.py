@@ -28,10 +28,9 @@ class Basket(models.Model):
     def __str__(self) -> str:
         return f"basket {self.pk} version {self.version}"
 
-    @property
-    def submission(self) -> str:
-        """Names this content for ever: two tabs that submit it make one order."""
-        return f"basket:{self.pk}:{self.version}"
+    def submission_of(self, version: int) -> str:
+        """Names one content for ever: two tabs that submit it make one order."""
+        return f"basket:{self.pk}:{version}"
 
 
 class BasketLine(models.Model):

@@ -91,7 +91,7 @@ class Order(models.Model):
     cancelled_at = models.DateTimeField(null=True)
     # Late money that could not be kept because the goods were gone: asked back once.
     capture_returned_at = models.DateTimeField(null=True)
-    # What the sweeps retry, when next, and how often they did.
+    # What the sweeps retry, when next, and how often it was answered with "not yet".
     next_close_at = models.DateTimeField(null=True)
     close_tries = models.PositiveIntegerField(default=0)
     next_check_at = models.DateTimeField(null=True)
@@ -186,6 +186,11 @@ class Order(models.Model):
         return (
             self.state in (OrderState.UNPAID, OrderState.PAYING) and self.cancel_wanted_at is None
         )
+
+    @property
+    def is_closed_to_new_payments(self) -> bool:
+        """Whether payments have answered a close: only what was open before may still arrive."""
+        return self.close_tries > 0
 
     @property
     def goods_minor(self) -> int:

@@ -1,0 +1,47 @@
+"""What became true of an order. Facts, told through the outbox; amounts in minor units."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shop.outbox import fact
+
+
+@fact
+@dataclass(frozen=True)
+class OrderPaid:
+    """The order's money is here: once per order, also when the money came late."""
+
+    order_reference: str
+    amount_minor: int
+    currency: str
+    paid_at: datetime
+
+    @property
+    def dedupe_key(self) -> str:
+        return self.order_reference
+
+
+@fact
+@dataclass(frozen=True)
+class OrderCancelled:
+    """The order was closed unpaid; `reason` is shopper or expired."""
+
+    order_reference: str
+    reason: str
+
+    @property
+    def dedupe_key(self) -> str:
+        return self.order_reference
+
+
+@fact
+@dataclass(frozen=True)
+class OrderRefunded:
+    """All of the order's money went back by `refund`."""
+
+    order_reference: str
+    refund: str
+
+    @property
+    def dedupe_key(self) -> str:
+        return self.refund

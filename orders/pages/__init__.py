@@ -1,0 +1,1 @@
+"""What a shopper sees. Each view: parse, one service call, render or redirect."""

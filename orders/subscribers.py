@@ -1,0 +1,71 @@
+"""Whom payments' facts reach: each takes the order's lock, then the state decides.
+
+A fact may come twice, late or out of order. `shop/wiring.py` lists who hears what.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from orders import outcomes
+from orders.events import OrderPaid
+from orders.invoices import issue
+from orders.moves import locked, tell
+from payments.events import (
+    PaymentCaptured,
+    PaymentEnded,
+    PaymentStarted,
+    RefundDone,
+    RefundFailed,
+    SurplusCaptured,
+)
+
+SOURCE = "payments"
+
+
+def on_payment_started(fact: PaymentStarted, *, now: datetime) -> None:
+    """unpaid → paying. A replay after the attempt's end is undone by `refresh_paying_orders`."""
+    outcomes.attempt_started(locked(fact.order_reference), source=SOURCE, now=now)
+
+
+def on_payment_captured(fact: PaymentCaptured, *, now: datetime) -> None:
+    """Paid and sold; on a cancelled order retaken or sent back."""
+    order = locked(fact.order_reference)
+    outcomes.money_came(order, captured_at=fact.captured_at, source=SOURCE, now=now)
+
+
+def on_payment_ended(fact: PaymentEnded, *, now: datetime) -> None:
+    """Payable again or cancelled, once no money may arrive any more."""
+    order = locked(fact.order_reference)
+    if fact.may_still_arrive:
+        tell(order)
+    else:
+        outcomes.attempts_ended(order, source=SOURCE, now=now)
+
+
+def on_surplus_captured(fact: SurplusCaptured, *, now: datetime) -> None:
+    """The page shows both payments and which one is on its way back."""
+    tell(locked(fact.order_reference))
+
+
+def on_refund_done(fact: RefundDone, *, now: datetime) -> None:
+    """Refunded when all of the settling money went back; else the page shows the part."""
+    order = locked(fact.order_reference)
+    if fact.settles and fact.fully_refunded:
+        outcomes.money_went_back(order, refund=fact.refund, source=SOURCE, now=now)
+    else:
+        tell(order)
+
+
+def on_refund_failed(fact: RefundFailed, *, now: datetime) -> None:
+    """Paid again when a refund that was done failed after all."""
+    order = locked(fact.order_reference)
+    if fact.settles and fact.was_done:
+        outcomes.refund_fell_through(order, refund=fact.refund, source=SOURCE, now=now)
+    else:
+        tell(order)
+
+
+def issue_invoice(fact: OrderPaid, *, now: datetime) -> None:
+    """The relay's: a gap-free number, once per order."""
+    issue(fact.order_reference, now=now)
