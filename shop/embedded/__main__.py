@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from shop.embedded.errors import EmbeddedError
+from shop.embedded.process import dies_with_us
 from shop.embedded.servers import servers
 
 
@@ -35,7 +36,7 @@ def main(argv: list[str]) -> int:
 
 
 def _run(command: list[str], env: dict[str, str]) -> int:
-    process = subprocess.Popen(command, env=env)
+    process = subprocess.Popen(command, env=env, preexec_fn=dies_with_us(signal.SIGTERM))
     try:
         return process.wait()
     except KeyboardInterrupt:

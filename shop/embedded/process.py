@@ -61,7 +61,7 @@ class Child:
                 env=program.env,
                 start_new_session=True,
                 pass_fds=tuple(program.keep_fds),
-                preexec_fn=_dies_with(os.getpid(), program.death_signal),
+                preexec_fn=dies_with_us(program.death_signal),
                 umask=0o077,
                 **as_account(program.account),
             )
@@ -121,8 +121,9 @@ def bare_environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
 
 
-def _dies_with(parent: int, death_signal: signal.Signals) -> Callable[[], None] | None:
-    libc = _libc
+def dies_with_us(death_signal: signal.Signals) -> Callable[[], None] | None:
+    """A `preexec_fn` that makes the kernel send this signal to the child when we are gone."""
+    libc, parent = _libc, os.getpid()
     if libc is None:
         return None
 
