@@ -81,6 +81,19 @@ def drop(*names: str) -> None:
     _ask(lambda: cache.delete_many(names), None)
 
 
+def count(name: str, *, seconds: float) -> int | None:
+    """Count one more within a window that begins with the first; None without Redis."""
+
+    def one_more() -> int:
+        cache.add(name, 0, timeout=seconds)
+        return int(cache.incr(name))
+
+    try:
+        return _ask(one_more, None)
+    except ValueError:  # the window ended between the two
+        return 1
+
+
 @contextmanager
 def lock(name: str, *, hold_seconds: float, wait_seconds: float) -> Iterator[Held]:
     """Hold a named lock for the block; whoever waits in vain learns so and goes on."""
