@@ -7,9 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simulator import payments, refunds
 from simulator.books import Books
+from simulator.card import CardDoors
+from simulator.desk import DeskDoors
 from simulator.merchant import MerchantDoors
 from simulator.notices import Courier
 from simulator.people import PeopleDoors
@@ -39,9 +45,25 @@ def build(settings: Settings) -> Starlette:
     routes = [
         *MerchantDoors(books, settings).routes(),
         *PublicDoors(books, settings.allow_reset).routes(),
+        *DeskDoors(books).routes(),
         *PeopleDoors(books).routes(),
+        *CardDoors(books).routes(),
     ]
-    return Starlette(routes=routes, lifespan=life)
+    return Starlette(routes=routes, lifespan=life, middleware=[Middleware(NoForeignWrites)])
+
+
+class NoForeignWrites:
+    """The doors for people need no key, so a browser may not write to them for another site."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        writes = scope["type"] == "http" and scope["method"] not in ("GET", "HEAD")
+        if writes and Headers(scope=scope).get("sec-fetch-site") == "cross-site":
+            await PlainTextResponse("Not from another site.\n", 403)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 async def _pass_time(books: Books) -> None:

@@ -57,6 +57,8 @@ class PublicDoors:
         try:
             self._act(reference, act)
         except Refusal as refusal:
+            if _is_form(request):
+                return RedirectResponse(f"/?said={refusal.error}", 303)
             return JSONResponse({"error": refusal.error}, refusal.status)
         if _is_form(request):
             return RedirectResponse("/", 303)
