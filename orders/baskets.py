@@ -78,6 +78,8 @@ def deliveries(token: str | None, *, locale: str = "en") -> list[Delivery]:
 
 def add_to_basket(token: str, sku: str, quantity: int) -> None:
     """Put so many more pieces in, up to the largest quantity. Raises UnknownProduct."""
+    if type(quantity) is not int or quantity < 1:
+        raise LinesInvalid(f"A quantity is a whole number from 1 to {QUANTITY_MAX}.")
     with transaction.atomic():
         basket, wishes = lock_basket(token)
         there = {wish.sku: wish.quantity for wish in wishes}
@@ -100,9 +102,12 @@ def set_currency(token: str, currency: str) -> None:
 
 
 def refill_basket(token: str, order: Order) -> None:
-    """Put a closed order's lines back in, for another try."""
+    """Put a closed order's lines back in, for another try; what is no longer sold stays out."""
     for line in order.lines.all():
-        set_quantity(token, line.sku, line.quantity)
+        try:
+            set_quantity(token, line.sku, line.quantity)
+        except UnknownProduct:
+            continue
 
 
 def lock_basket(token: str) -> tuple[Basket, list[Wish]]:

@@ -22,7 +22,7 @@ CLOSE_PAUSE_MAX = timedelta(hours=1)
 State = Order.State
 
 
-def cancel_order(*, public_id: str, claim: Claim | None, now: datetime) -> Order:
+def cancel_order(*, public_id: str, claim: Claim | None = None, now: datetime) -> Order:
     """Cancel for the shopper; the order as it then is: cancelled, or still paying.
 
     Raises OrderNotFound, OrderAlreadyPaid, and the claim's problems.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from shop.money import format_money
 
 SERIES = "INV"
 FONTS = Path(__file__).parent / "fonts"
-ADDRESS_FIELDS = ("name", "line1", "line2", "postcode", "city", "country")
+ADDRESS_FIELDS = ("name", "street", "postcode", "city", "country")
 
 
 def issue(order_reference: str, *, now: datetime) -> Invoice:
@@ -144,4 +145,4 @@ def _money(amount_minor: int, order: Order) -> str:
 
 
 def _rate(basis_points: int) -> str:
-    return f"{basis_points / 100:g} %"
+    return f"{Decimal(basis_points) / 100:g} %"
