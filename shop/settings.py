@@ -6,12 +6,16 @@
 from datetime import timedelta
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from shop.redis_urls import redis_url_with_db
 from shop.wiring import SUBSCRIBERS
+
+# Lets `ModelAdmin[Order]` and the like be written where the types say so.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -236,6 +240,9 @@ IDEMPOTENCY_KEPT = timedelta(hours=48)
 IDEMPOTENCY_LEASE_SECONDS = 30
 
 # --- Orders ------------------------------------------------------------------------------------
+HELP_EMAIL = env.str("HELP_EMAIL", default="help@payonce.example")
+# Every page says aloud that no real money moves.
+TEST_MODE = env.bool("TEST_MODE", default=True)
 DEFAULT_CURRENCY = "EUR"
 CURRENCIES = ("EUR", "USD", "BRL", "CNY", "INR", "JPY", "KWD")
 INVOICE_SELLER = ("Payonce Demo Shop", "Beispielweg 1, 10115 Berlin", "VAT ID DE000000000")
@@ -271,7 +278,9 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE
-SECURE_REFERRER_POLICY = "no-referrer"
+# Not `no-referrer`: browsers then send `Origin: null` with our own forms and CSRF refuses them.
+# This policy too tells no other site where a shopper comes from.
+SECURE_REFERRER_POLICY = "same-origin"
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE
