@@ -15,11 +15,10 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGES = ("shop", "orders", "payments", "simulator")
 TOP_LEVEL = {
-    *PACKAGES, "docs", "locale", "static", "templates", "tests",
-    "manage.py", "Makefile", "Dockerfile", "docker-compose.yml", "pyproject.toml", "requirements.txt", "requirements-dev.txt", "README.md",
-    "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE",
-    ".ci", ".dockerignore", ".editorconfig", ".env.example", ".gitattributes", ".gitignore",
-    ".pre-commit-config.yaml",
+    *PACKAGES, "docs", "locale", "static", "templates", "tests", "manage.py", "Makefile",
+    "Dockerfile", "docker-compose.yml", "pyproject.toml", "requirements.txt",
+    "requirements-dev.txt", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
+    "LICENSE", ".ci", ".dockerignore", ".editorconfig", ".env.example", ".gitignore",
 }  # fmt: skip
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 50
