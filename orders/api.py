@@ -60,7 +60,8 @@ class ShopperView(APIView):
         if isinstance(exc, Replay):
             kind = "application/problem+json" if exc.status >= 400 else None
             return Response(exc.body, status=exc.status, content_type=kind)
-        return super().handle_exception(exc)
+        answer: Response = super().handle_exception(exc)
+        return answer
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any

@@ -35,7 +35,7 @@ TOO_MANY = 4429
 _sockets: Counter[str] = Counter()
 
 
-class OrderConsumer(AsyncWebsocketConsumer):
+class OrderConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """One open page. Sends `{state, …}` at once and after each change."""
 
     group = ""
@@ -46,11 +46,13 @@ class OrderConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         address = (self.scope.get("client") or ("",))[0]
         if _sockets[address] >= settings.SOCKETS_PER_ADDRESS:
-            return await self._refuse(TOO_MANY)
+            await self._refuse(TOO_MANY)
+            return
         try:
             found = await self._read(0)
         except OrderNotFound:
-            return await self._refuse(NOT_FOUND)
+            await self._refuse(NOT_FOUND)
+            return
         _sockets[address] += 1
         self.counted_for = address
         # The group's name comes from the row, never from the client.
@@ -59,7 +61,8 @@ class OrderConsumer(AsyncWebsocketConsumer):
             joining = self.channel_layer.group_add(self.group, self.channel_name)
             await asyncio.wait_for(joining, REDIS_WAIT_SECONDS)
         except (OSError, TimeoutError):
-            return await self._refuse(TRY_LATER)
+            await self._refuse(TRY_LATER)
+            return
         await self.accept()
         # Read again: what changed before we joined the group was not announced to us.
         await self._show(await self._read(found.version))
@@ -91,7 +94,9 @@ class OrderConsumer(AsyncWebsocketConsumer):
 
     async def _read(self, at_least: int) -> status.Status:
         public_id = lookups.well_formed(self.scope["url_route"]["kwargs"]["public_id"])
-        return await database_sync_to_async(status.read)(public_id, at_least=at_least)
+        read = database_sync_to_async(status.read)
+        found: status.Status = await read(public_id, at_least=at_least)
+        return found
 
     async def _show(self, found: status.Status) -> None:
         if found.version > self.sent_version:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from orders.models import DeliveryOption, DeliveryPrice, OrderLine, Product
 from orders.models.basket import LINES_MAX, QUANTITY_MAX
@@ -41,6 +41,8 @@ class Delivery:
 
 
 NO_DELIVERY = Delivery()
+#: Gives rows joined with one currency's price the `price_minor` that their class declares.
+PRICED = {"price_minor": F("prices__amount_minor")}
 
 
 @dataclass(frozen=True)
@@ -141,23 +143,18 @@ def delivery_for(code: str, currency: str, locale: str) -> Delivery:
 def deliveries_offered(currency: str, locale: str) -> list[Delivery]:
     """Every delivery option that has a price in this currency."""
     options = DeliveryOption.objects.filter(active=True, prices__currency=currency)
-    return [
-        _delivery(option, option.price_minor, locale)
-        for option in options.annotate(price_minor=F("prices__amount_minor"))
-    ]
+    return [_delivery(option, option.price_minor, locale) for option in options.annotate(**PRICED)]
 
 
-def _priced(currency: str):  # type: ignore[no-untyped-def]
-    return Product.objects.filter(active=True, prices__currency=currency).annotate(
-        price_minor=F("prices__amount_minor")
-    )
+def _priced(currency: str) -> QuerySet[Product]:
+    return Product.objects.filter(active=True, prices__currency=currency).annotate(**PRICED)
 
 
 def _line(wish: Wish, products: dict[str, Product], locale: str) -> OrderLine:
     product = products.get(wish.sku)
     if product is None:
         raise UnknownProduct(f"There is no product {wish.sku!r} here.", sku=wish.sku)
-    price: int = product.price_minor  # type: ignore[attr-defined]
+    price = product.price_minor
     total = price * wish.quantity
     return OrderLine(
         product=product,

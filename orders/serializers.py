@@ -43,7 +43,7 @@ class StrictBody(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
         if unknown:
-            raise serializers.ValidationError({name: "Unknown field." for name in unknown[:10]})
+            raise serializers.ValidationError(dict.fromkeys(unknown[:10], "Unknown field."))
         return super().to_internal_value(data)
 
 
@@ -68,7 +68,7 @@ class OrderRequestSerializer(StrictBody):
     """An order. Prices, delivery costs and the total are the shop's own."""
 
     email = StrictEmail(max_length=254)
-    lines = WishSerializer(many=True, allow_empty=False, max_length=LINES_MAX)
+    lines = serializers.ListField(child=WishSerializer(), allow_empty=False, max_length=LINES_MAX)
     currency = serializers.ChoiceField(
         choices=settings.CURRENCIES, default=settings.DEFAULT_CURRENCY
     )

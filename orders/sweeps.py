@@ -79,7 +79,8 @@ def _claim_due_to_close(now: datetime) -> list[Order]:
 
 def _close(order: Order, now: datetime) -> bool:
     try:
-        return closing.close(order, source="expiry", now=now).state == Order.State.CANCELLED
+        ended: bool = closing.close(order, source="expiry", now=now).state == Order.State.CANCELLED
+        return ended
     except OrderAlreadyPaid:
         return True  # the best end: the question found the money
 

@@ -24,6 +24,9 @@ class Product(models.Model):
     stock_reserved = models.PositiveIntegerField(default=0)
     stock_sold = models.PositiveIntegerField(default=0)
 
+    #: Set by the queries of `orders.pricing`: the price in the asked currency.
+    price_minor: int
+
     class Meta:
         ordering = ["position", "sku"]
         constraints = [
@@ -82,6 +85,9 @@ class DeliveryOption(models.Model):
     position = models.PositiveIntegerField(default=0)
     active = models.BooleanField(default=True)
     tax_basis_points = models.PositiveIntegerField(default=1900)
+
+    #: Set by the queries of `orders.pricing`: the price in the asked currency.
+    price_minor: int
 
     class Meta:
         ordering = ["position", "code"]

@@ -1,0 +1,149 @@
+"""Staff look at orders here; nothing is changed here: orders move by their services only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from orders.models import (
+    DeliveryOption,
+    DeliveryPrice,
+    Invoice,
+    Order,
+    OrderLine,
+    Price,
+    Product,
+    StockMovement,
+)
+from shop.models import StateChange
+from shop.money import format_money
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    """To look at: no adding, changing or deleting, not even for a superuser."""
+
+    actions = None
+    # An exact count of a million rows is slower than the page itself.
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LineInline(admin.TabularInline):  # type: ignore[type-arg]
+    """The frozen lines."""
+
+    model = OrderLine
+    extra = 0
+    can_delete = False
+    fields = ("sku", "title", "quantity", "unit_price_minor", "total_minor", "tax_minor")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnly):
+    """Found by number, public id or e-mail, exactly: each is indexed or unique."""
+
+    list_display = ("number", "state", "total", "email", "placed_at", "paid_at")
+    list_filter = ("state", "currency")
+    search_fields = ("number__exact", "public_id__exact", "email__exact")
+    search_help_text = "Order number, public id or e-mail address, in full"
+    ordering = ("-id",)
+    inlines = (LineInline,)
+    readonly_fields = ("total", "history")
+
+    @admin.display(description="total")
+    def total(self, order: Order) -> str:
+        """In the order's currency."""
+        return format_money(order.total_minor, order.currency)
+
+    @admin.display(description="history")
+    def history(self, order: Order) -> SafeString:
+        """Every step of the order, its payments and its refunds."""
+        steps = StateChange.objects.filter(order_reference=order.number).order_by("id")
+        return format_html_join(
+            "",
+            "<div>{} {}: {} → {} ({} {})</div>",
+            (
+                (
+                    f"{s.at:%Y-%m-%d %H:%M:%S}",
+                    s.subject,
+                    s.from_state,
+                    s.to_state,
+                    s.source,
+                    s.reason,
+                )
+                for s in steps
+            ),
+        )
+
+
+class PriceInline(admin.TabularInline):  # type: ignore[type-arg]
+    """One price per currency."""
+
+    model = Price
+    extra = 0
+
+
+class DeliveryPriceInline(admin.TabularInline):  # type: ignore[type-arg]
+    """One price per currency."""
+
+    model = DeliveryPrice
+    extra = 0
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Words and prices may change; stock moves with orders only."""
+
+    list_display = ("sku", "title", "stock_free", "stock_reserved", "stock_sold", "active")
+    readonly_fields = ("stock_initial", "stock_free", "stock_reserved", "stock_sold")
+    search_fields = ("sku", "title")
+    inlines = (PriceInline,)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(DeliveryOption)
+class DeliveryOptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """How goods are brought."""
+
+    list_display = ("code", "title", "active")
+    inlines = (DeliveryPriceInline,)
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(ReadOnly):
+    """Numbers without gaps."""
+
+    list_display = ("label", "order", "issued_at")
+    search_fields = ("number__exact", "order__number__exact")
+    list_select_related = ("order",)
+
+
+@admin.register(StockMovement)
+class StockMovementAdmin(ReadOnly):
+    """What every line did to the stock."""
+
+    list_display = ("line", "kind", "quantity", "at")
+    list_filter = ("kind",)
+    list_select_related = ("line",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StockMovement]:
+        return super().get_queryset(request).order_by("-id")
