@@ -144,6 +144,12 @@ class Claim:
             status=status, body=body, done_at=now
         )
 
+    def release(self, *, now: datetime) -> None:
+        """Not answered for good: the next request with this key may go on at once."""
+        IdempotencyKey.objects.filter(scope=self.scope, key=self.key, done_at=None).update(
+            lease_until=now
+        )
+
     def _answer(self, known_fingerprint: str, status: int, body: Any) -> None:
         if known_fingerprint != self.fingerprint:
             raise KeyReused

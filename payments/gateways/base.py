@@ -228,6 +228,7 @@ class Capabilities:
     late_window: timedelta = timedelta(days=3)  # how long money may surprise us
     poll_after_seconds: tuple[int, ...] = field(default=())  # empty: the shop's own schedule
     frame_origins: tuple[str, ...] = ()  # origins that an Embedded page may frame
+    frame_url: str = ""  # the Embedded form's address, `{client_token}` standing for the token
 
 
 class Gateway(Protocol):

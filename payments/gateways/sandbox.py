@@ -71,6 +71,7 @@ class SandboxGateway:
                 ),
                 late_window=self._late_window,
                 frame_origins=(self._public_url,) if presentation == "embedded" else (),
+                frame_url=f"{self._public_url}/card/{{client_token}}",
             )
             for method, title, presentation in offered
         ]

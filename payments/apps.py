@@ -1,0 +1,8 @@
+"""Payments as a Django app. It knows an order only by its reference."""
+
+from django.apps import AppConfig
+
+
+class PaymentsConfig(AppConfig):
+    name = "payments"
+    verbose_name = "Payments"

@@ -1,0 +1,116 @@
+"""Talking to the gateway about one payment: no transaction is open, no lock is held.
+
+Each question ends in an `Outcome`, whatever went wrong on the way, and in the moment of the
+answer: a call may take seconds, and what is recorded carries the later time.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils.dateparse import parse_datetime
+
+from payments import registry
+from payments.gateways import base
+from payments.models import Payment
+from payments.outcomes import Outcome, in_doubt, outcome_of, refused
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An outcome and when it came; `close` tells what became of a wish to close."""
+
+    outcome: Outcome
+    at: datetime
+    close: base.CloseResult | None = None
+
+
+def create(payment: Payment, *, now: datetime) -> Answer:
+    """Send the stored request, for the first time or again."""
+    return _ask(payment, now, lambda gate: gate.create(stored_request(payment)))
+
+
+def query(payment: Payment, *, now: datetime) -> Answer:
+    """Ask where the payment stands."""
+    return _ask(payment, now, lambda gate: gate.query(reference_of(payment)))
+
+
+def close(payment: Payment, *, now: datetime) -> Answer:
+    """Ask that it can never be paid; the gateway may say that it already was."""
+    results: list[base.CloseResult] = []
+
+    def question(gate: base.Gateway) -> base.Snapshot:
+        result = gate.close(reference_of(payment))
+        results.append(result)
+        return result.snapshot or base.Snapshot(SNAPSHOT_AFTER_CLOSE[result.answer])
+
+    answer = _ask(payment, now, question)
+    return Answer(answer.outcome, answer.at, results[0] if results else None)
+
+
+#: What a close says about the payment where the gateway sent no snapshot along. "Already
+#: paid" alone is no capture that could be booked: the next question brings its amount.
+SNAPSHOT_AFTER_CLOSE = {
+    base.CloseAnswer.CLOSED: base.State.CLOSED,
+    base.CloseAnswer.ALREADY_PAID: base.State.PENDING,
+    base.CloseAnswer.NOT_CLOSABLE: base.State.PENDING,
+    base.CloseAnswer.NOT_FOUND: base.State.NOT_FOUND,
+}
+
+
+def _ask(
+    payment: Payment, now: datetime, question: Callable[[base.Gateway], base.Snapshot]
+) -> Answer:
+    forbid_transaction()
+    began = time.monotonic()
+    gate = registry.gateway(payment.gateway)
+    try:
+        snapshot = question(gate)
+    except base.Refused as no:
+        return Answer(refused(payment, no.code), _later(now, began))
+    except base.Unknown as doubt:
+        return Answer(in_doubt(payment, doubt.why), _later(now, began))
+    at = _later(now, began)
+    can = registry.capabilities(payment.gateway, payment.method)
+    outcome = outcome_of(snapshot, payment, horizon=can.not_found_final_after, now=at)
+    return Answer(outcome, at)
+
+
+def forbid_transaction() -> None:
+    """No gateway call inside a transaction: a slow gateway must not hold our locks."""
+    if connection.in_atomic_block and not getattr(
+        connection.atomic_blocks[0], "_from_testcase", False
+    ):
+        raise RuntimeError("A gateway is never called inside a transaction.")
+
+
+def _later(now: datetime, began: float) -> datetime:
+    return now + timedelta(seconds=time.monotonic() - began)
+
+
+def reference_of(payment: Payment) -> base.PaymentRef:
+    """What names the payment towards its gateway; a twin goes by its first row's name."""
+    first = payment.same_attempt_as or payment
+    return base.PaymentRef(
+        reference=first.reference,
+        method=payment.method,
+        created_at=first.created_at,
+        gateway_id=first.gateway_order_id or "",
+        transaction_id=payment.gateway_transaction_id or "",
+    )
+
+
+def request_to_store(request: base.CreateRequest) -> dict[str, Any]:
+    """The request as its column keeps it."""
+    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(request).items()}
+
+
+def stored_request(payment: Payment) -> base.CreateRequest:
+    """The very request that was committed before the first send."""
+    stored = dict(payment.request)
+    for moment in ("created_at", "expires_at"):
+        stored[moment] = parse_datetime(stored[moment])
+    return base.CreateRequest(**stored)

@@ -1,0 +1,87 @@
+"""What comes to the desk: notifications from gateways, and cases only a person can decide."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class Notification(models.Model):
+    """A gateway's webhook as it came: a signed hint, stored before it is acknowledged."""
+
+    gateway = models.CharField(max_length=20)
+    notification_id = models.CharField(max_length=100)
+    kind = models.CharField(max_length=60)
+    reference = models.CharField(max_length=40, blank=True)
+    refund_reference = models.CharField(max_length=40, blank=True)
+    body = models.BinaryField()
+    received_at = models.DateTimeField()
+    tries = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=200, blank=True)
+    result = models.CharField(max_length=40, blank=True)
+    processed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gateway", "notification_id"], name="notification_stored_once"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_try_at"],
+                condition=Q(processed_at=None),
+                name="notifications_unprocessed",
+            ),
+            models.Index(fields=["reference"], name="notifications_of_a_payment"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.notification_id}"
+
+
+class ReviewKind(models.TextChoices):
+    WRONG_AMOUNT = "wrong_amount", "Wrong amount or currency"
+    POLLING_EXHAUSTED = "polling_exhausted", "No final answer from the gateway"
+    MANUAL_REFUND = "manual_refund", "Refund to be made by hand"
+    REFUND_FAILED = "refund_failed", "Refund failed"
+    LATE_WITHOUT_STOCK = "late_without_stock", "Late payment, goods gone"
+    ORPHAN_NOTIFICATION = "orphan_notification", "Notification for an unknown payment"
+    OUTBOX_STUCK = "outbox_stuck", "A fact could not be delivered"
+    CONTRADICTION = "contradiction", "The gateway contradicts what it said"
+
+
+class ReviewCase(models.Model):
+    """What only a person can decide. The number of open ones is kept at zero."""
+
+    kind = models.CharField(max_length=24, choices=ReviewKind.choices)
+    order_reference = models.CharField(max_length=40, blank=True)
+    subject = models.CharField(max_length=140)  # what it is about: a reference
+    known = models.JSONField(default=dict)
+    opened_at = models.DateTimeField()
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    resolved_at = models.DateTimeField(null=True)
+    resolution = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject"],
+                condition=Q(resolved_at=None),
+                name="one_open_case_per_subject",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["opened_at"], condition=Q(resolved_at=None), name="review_cases_open"
+            ),
+            models.Index(fields=["order_reference"], name="review_cases_of_an_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.subject}"

@@ -1,0 +1,235 @@
+"""One attempt to collect an intent: its eight states, every arrow, and its guards.
+
+Transition bodies are pure: they set fields of the row and nothing else. Only
+`payments.recording` calls them, with the intent locked; nothing else decides a state.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django_fsm import FSMField, transition
+
+
+class State(models.TextChoices):
+    CREATED = "created"  # on disk; the gateway has not answered yet
+    OPEN = "open"  # the shopper can pay
+    UNKNOWN = "unknown"  # the gateway's answer was lost
+    SUPERSEDED = "superseded"  # replaced, not proven dead: money may still arrive
+    CAPTURED = "captured"  # pays the intent
+    SURPLUS = "surplus"  # any other captured money: on its way back
+    DECLINED = "declined"  # the gateway's final no
+    CLOSED = "closed"  # the gateway's final: can never be paid
+
+
+class Role(models.TextChoices):
+    NONE = "none"
+    LIVE = "live"  # the one attempt that the shopper can pay now
+    SETTLING = "settling"  # the one capture that pays the intent, for ever
+
+
+WAITING = [State.CREATED, State.OPEN, State.UNKNOWN]
+UNSETTLED = [*WAITING, State.SUPERSEDED]
+UNPAID = [*UNSETTLED, State.DECLINED, State.CLOSED]
+
+
+class PaymentQuerySet(models.QuerySet["Payment"]):
+    def unsettled(self) -> "PaymentQuerySet":
+        """Attempts on which money may still arrive, as far as we know."""
+        return self.filter(state__in=UNSETTLED)
+
+    def hasten(self, *, order_reference: str, now: datetime) -> list[str]:
+        """Bring the next ask of an order's attempts forward; the references concerned."""
+        due = self.unsettled().filter(
+            intent__order_reference=order_reference, next_poll_at__gt=now
+        )
+        references = list(due.values_list("reference", flat=True))
+        if references:
+            self.filter(reference__in=references).update(next_poll_at=now)
+        return references
+
+
+class Payment(models.Model):
+    """One attempt through one (gateway, method), on disk before the gateway is asked."""
+
+    reference = models.CharField(max_length=26, unique=True)
+    intent = models.ForeignKey(
+        "payments.PaymentIntent", on_delete=models.PROTECT, related_name="payments"
+    )
+    same_attempt_as = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="repeats"
+    )
+    gateway = models.CharField(max_length=20)
+    method = models.CharField(max_length=20)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    state = FSMField(default=State.CREATED, choices=State.choices, protected=True)
+    role = models.CharField(max_length=8, choices=Role.choices, default=Role.NONE)
+    # The exact request, repeated unchanged by every re-send.
+    request = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    gateway_order_id = models.CharField(max_length=64, null=True, blank=True)
+    gateway_transaction_id = models.CharField(max_length=64, null=True, blank=True)
+    presentation = models.JSONField(null=True)
+    note = models.CharField(max_length=200, blank=True)
+    # Sending: how often, when last, and until when somebody is at it.
+    send_count = models.PositiveIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    close_wanted_at = models.DateTimeField(null=True)
+    dead_after = models.DateTimeField(null=True)
+    # Asking: driven by these columns, not by messages that must survive.
+    next_poll_at = models.DateTimeField(null=True)
+    poll_count = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=200, blank=True)
+    # Money at the gateway, plain integers under the intent's lock.
+    captured_minor = models.BigIntegerField(default=0)
+    captured_currency = models.CharField(max_length=3, blank=True)
+    refunded_minor = models.BigIntegerField(default=0)
+    refund_pending_minor = models.BigIntegerField(default=0)
+    captured_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = PaymentQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("refund_payment", "Can refund a payment")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["intent"],
+                condition=Q(role__in=["live", "settling"]),
+                name="one_live_or_settling_payment",
+            ),
+            models.UniqueConstraint(
+                fields=["gateway", "gateway_order_id"], name="gateway_order_belongs_to_one_payment"
+            ),
+            models.UniqueConstraint(
+                fields=["gateway", "gateway_transaction_id"],
+                name="gateway_transaction_booked_once",
+            ),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_has_an_amount"),
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="payment_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["created", "open", "unknown"], role="live")
+                | Q(state="captured", role="settling")
+                | Q(state__in=["created", "superseded", "surplus", "declined", "closed"])
+                & Q(role="none"),
+                name="payment_role_fits_its_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded_minor__gte=0, refund_pending_minor__gte=0)
+                & Q(captured_minor__gte=F("refunded_minor") + F("refund_pending_minor")),
+                name="payment_refunds_stay_below_capture",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_poll_at"],
+                condition=Q(next_poll_at__isnull=False),
+                name="payments_due_for_asking",
+            ),
+            models.Index(fields=["-id"], name="payments_newest_first"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.state in WAITING
+
+    @property
+    def is_final(self) -> bool:
+        """The gateway has spoken its last word about this attempt."""
+        return self.state not in UNSETTLED
+
+    @property
+    def has_money(self) -> bool:
+        return self.state in (State.CAPTURED, State.SURPLUS)
+
+    @property
+    def refundable_minor(self) -> int:
+        return self.captured_minor - self.refunded_minor - self.refund_pending_minor
+
+    def is_leased(self, now: datetime) -> bool:
+        """Somebody is talking to the gateway about it right now."""
+        return self.lease_until is not None and self.lease_until > now
+
+    def can_be_sent(self, now: datetime) -> bool:
+        """A live payment without a presentation is resumed: same request, same key."""
+        return (
+            self.role == Role.LIVE
+            and self.presentation is None
+            and self.close_wanted_at is None
+            and now < self.expires_at
+        )
+
+    def not_found_is_final(self, now: datetime, horizon: timedelta) -> bool:
+        """No request of ours can still be on its way, and no link can still be paid."""
+        return now >= (self.sent_at or self.created_at) + horizon
+
+    def lease(self, now: datetime, seconds: float) -> None:
+        self.lease_until = now + timedelta(seconds=seconds)
+
+    def count_send(self, now: datetime) -> None:
+        """About to send the create request (again): older questions lose their say."""
+        self.send_count += 1
+        self.sent_at = now
+
+    # --- the arrows ----------------------------------------------------------------------
+
+    @transition(field=state, source=[State.CREATED, State.UNKNOWN], target=State.OPEN)
+    def mark_open(self, now: datetime) -> None:
+        """The gateway knows it and waits for the shopper."""
+
+    @transition(field=state, source=State.CREATED, target=State.UNKNOWN)
+    def mark_unknown(self, now: datetime) -> None:
+        """The gateway's answer was lost: it may or may not be payable."""
+
+    @transition(field=state, source=WAITING, target=State.SUPERSEDED)
+    def mark_superseded(self, now: datetime) -> None:
+        """Another attempt takes its place; money may still arrive here."""
+        self.role = Role.NONE
+
+    @transition(field=state, source=State.SUPERSEDED, target=State.OPEN)
+    def mark_revived(self, now: datetime) -> None:
+        """The shopper came back to it before it was dead."""
+        self.role = Role.LIVE
+        self.close_wanted_at = self.dead_after = None
+
+    @transition(field=state, source=UNPAID, target=State.CAPTURED)
+    def mark_captured(self, now: datetime) -> None:
+        """Its money pays the intent."""
+        self.role = Role.SETTLING
+        self._end(now)
+
+    @transition(field=state, source=UNPAID, target=State.SURPLUS)
+    def mark_surplus(self, now: datetime) -> None:
+        """Its money is more than the intent owes."""
+        self.role = Role.NONE
+        self._end(now)
+
+    @transition(field=state, source=UNSETTLED, target=State.DECLINED)
+    def mark_declined(self, now: datetime) -> None:
+        """The gateway's final no."""
+        self.role = Role.NONE
+        self._end(now)
+
+    @transition(field=state, source=UNSETTLED, target=State.CLOSED)
+    def mark_closed(self, now: datetime) -> None:
+        """The gateway's word that it can never be paid."""
+        self.role = Role.NONE
+        self._end(now)
+
+    def _end(self, now: datetime) -> None:
+        self.ended_at = now
+        self.next_poll_at = self.lease_until = self.close_wanted_at = None
+
+    def note_capture(self, *, amount_minor: int, currency: str, at: datetime, **ids: Any) -> None:
+        """Book what the gateway took; the transaction id makes it this row's own."""
+        self.captured_minor, self.captured_currency, self.captured_at = amount_minor, currency, at
+        self.gateway_transaction_id = ids["transaction_id"]

@@ -1,0 +1,165 @@
+"""`record_outcome`, the one funnel: nothing else moves a payment.
+
+The direct answer, a notification, a poll, the shopper's return, "check now": all end here.
+Lock the intent, look the move up in the table, write state, history and facts: one
+transaction, and no gateway is called in it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from payments import booking, registry, reviews
+from payments.gateways import base
+from payments.models import Payment, PaymentIntent
+from payments.models.desk import ReviewKind
+from payments.outcomes import Kind, Move, Outcome, decide
+from payments.trail import Trail, tell_end
+from payments.views import SECRET_FIELDS
+from shop import courtesy
+from shop.logs import get_logger
+
+log = get_logger(__name__)
+Recorded = Callable[[Payment], None]
+
+
+def record_outcome(
+    *,
+    reference: str,
+    outcome: Outcome,
+    source: str,
+    now: datetime,
+    actor: str = "",
+    then: Recorded | None = None,
+) -> Payment:
+    """Record what a gateway said about a payment and move it by the table.
+
+    `then` runs at the end of the same transaction (the idempotency key's answer). A unique
+    violation re-runs the whole transaction once: whoever won the race is then visible.
+    """
+    try:
+        return _record(reference, outcome, source, now, actor, then)
+    except IntegrityError:
+        log.info("payments.outcome.raced", payment=reference)
+        return _record(reference, outcome, source, now, actor, then)
+
+
+def _record(
+    reference: str,
+    outcome: Outcome,
+    source: str,
+    now: datetime,
+    actor: str,
+    then: Recorded | None,
+) -> Payment:
+    with transaction.atomic(durable=True):
+        # Kept out: every other outcome, start, close and refund of the same order.
+        intent = PaymentIntent.objects.select_for_update(of=("self",)).get(
+            payments__reference=reference
+        )
+        payments = list(intent.payments.order_by("id"))
+        payment = next(p for p in payments if p.reference == reference)
+        trail = Trail(intent.order_reference, source, now, actor)
+        _fill_in(payment, outcome, source)
+        move = decide(payment, outcome)
+        if move is Move.BOOK:
+            booking.book(intent, payments, payment, outcome.snapshot, trail)
+        else:
+            _move(intent, payment, payments, move, outcome, trail)
+        trail.write()
+        if then is not None:
+            then(payment)
+        if trail.changes:
+            transaction.on_commit(lambda: forget_cached(intent.order_reference))
+    log.info(
+        "payments.outcome.recorded",
+        payment=reference,
+        outcome=outcome.kind.value,
+        move=move.value,
+        state=payment.state,
+        source=source,
+    )
+    return payment
+
+
+def _move(
+    intent: PaymentIntent,
+    payment: Payment,
+    payments: list[Payment],
+    move: Move,
+    outcome: Outcome,
+    trail: Trail,
+) -> None:
+    """Every move but booking money."""
+    arrows = {Move.OPEN: "open", Move.DOUBT: "unknown"}
+    ends = {Move.DECLINE: "declined", Move.CLOSE: "closed"}
+    if move in ends:
+        trail.step(payment, ends[move], outcome.note or outcome.kind.value)
+    elif move in arrows:
+        trail.step(payment, arrows[move], outcome.note)
+    elif move is Move.REVIEW:
+        _review(intent, payment, outcome, trail.now)
+    if not payment.is_final or move is Move.WATCH:
+        plan_next_ask(payment, trail.now)
+    elif outcome.kind is not Kind.UNKNOWN:
+        payment.next_poll_at = None
+    payment.save()
+    if move in ends:
+        tell_end(trail, payment, payments)
+
+
+def _fill_in(payment: Payment, outcome: Outcome, source: str) -> None:
+    """Keep what the gateway told beside its verdict, whatever the table does with it."""
+    snapshot = outcome.snapshot
+    payment.last_error = outcome.note[:200] if outcome.kind is Kind.UNKNOWN else ""
+    if source == "answer" and outcome.asked_send_count == payment.send_count:
+        payment.lease_until = None  # the create is answered: others may talk about it
+    if snapshot is None:
+        return
+    payment.note = snapshot.note[:200]
+    payment.gateway_order_id = payment.gateway_order_id or snapshot.gateway_id or None
+    if snapshot.expires_at is not None:
+        payment.expires_at = snapshot.expires_at
+    if snapshot.presentation is not None and payment.presentation is None:
+        payment.presentation = stored_presentation(snapshot.presentation)
+
+
+def stored_presentation(presentation: base.Presentation) -> dict[str, object]:
+    """The presentation as its column keeps it, secrets named."""
+    return {**presentation.as_dict(), SECRET_FIELDS: list(presentation.secret_fields)}
+
+
+def _review(intent: PaymentIntent, payment: Payment, outcome: Outcome, now: datetime) -> None:
+    reviews.open_case(
+        ReviewKind.CONTRADICTION,
+        subject=payment.reference,
+        order_reference=intent.order_reference,
+        now=now,
+        state=payment.state,
+        gateway_says=outcome.kind.value,
+    )
+
+
+def plan_next_ask(payment: Payment, now: datetime) -> None:
+    """When the sweep asks next, if no message does before: 3, 10, 20, 30 s and outward."""
+    payment.next_poll_at = now + timedelta(seconds=poll_pause(payment))
+
+
+def poll_pause(payment: Payment) -> float:
+    """Seconds until the next ask of this method's schedule."""
+    can = registry.capabilities(payment.gateway, payment.method)
+    schedule = can.poll_after_seconds or settings.POLL_AFTER_SECONDS
+    return float(schedule[min(payment.poll_count, len(schedule) - 1)])
+
+
+def live_cache_name(order_reference: str) -> str:
+    """Where the live or final answer of an order is cached."""
+    return f"payment:answer:{order_reference}"
+
+
+def forget_cached(order_reference: str) -> None:
+    """The cached answer no longer tells the truth."""
+    courtesy.drop(live_cache_name(order_reference))
+

@@ -1,0 +1,16 @@
+"""References of payments and refunds: upper-case ULIDs, 26 letters and digits.
+
+One alphabet fits every gateway's merchant reference and idempotency key. The specification
+is github.com/ulid/spec: 48 bits of milliseconds, 80 random bits, Crockford's base 32.
+"""
+
+import secrets
+from datetime import datetime
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_reference(now: datetime) -> str:
+    """A fresh ULID; sorts by the moment it was made."""
+    number = (int(now.timestamp() * 1000) << 80) | secrets.randbits(80)
+    return "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))

@@ -1,0 +1,260 @@
+"""Refunds: payments in reverse. Row first, stored key, "unknown" counts against the balance.
+
+A refund fails only on the gateway's final word, which may come after it had said done. The
+sweep drives every row; a staff request is sent at once and shows the first answer.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from payments import asking, booking, registry, reviews
+from payments.events import RefundDone, RefundFailed
+from payments.gateways import base
+from payments.models import Payment, PaymentIntent, Refund
+from payments.models.desk import ReviewKind
+from payments.models.payment import Role
+from payments.models.refund import RefundKind, RefundState
+from payments.problems import NotRefundable, PaymentNotFound, RefundedMeanwhile, RefundTooLarge
+from payments.trail import Trail
+from payments.views import RefundView, refund_view
+from shop import outbox
+from shop.idempotency import Claim
+
+
+@dataclass(frozen=True)
+class RefundWish:
+    """What a member of staff asks for, and the refunded-so-far total that they saw."""
+
+    payment_reference: str
+    amount_minor: int
+    refunded_so_far_minor: int
+    reason: str
+    actor: str
+    claim: Claim | None = None
+
+
+def request_refund(wish: RefundWish, *, now: datetime) -> RefundView:
+    """Write the refund and send it. Raises what the door's `refund_payment` names."""
+    if wish.claim is not None:
+        wish.claim.recall()
+    with transaction.atomic(durable=True):
+        intent, payment = _locked(wish.payment_reference)
+        if wish.claim is not None:
+            wish.claim.take(now=now)
+        _check(wish, payment)
+        payment.refund_pending_minor += wish.amount_minor
+        payment.save(update_fields=["refund_pending_minor"])
+        trail = Trail(intent.order_reference, "staff", now, wish.actor)
+        refund = booking.write_refund(
+            payment, wish.amount_minor, RefundKind.STAFF, trail, wish.reason
+        )
+        trail.write()
+        if wish.claim is not None:
+            view = refund_view(refund, payment.reference)
+            wish.claim.store(201, view.as_api(), now=now)
+    drive(refund.reference, now=now)
+    refund = Refund.objects.select_related("payment").get(pk=refund.pk)
+    return refund_view(refund, refund.payment.reference)
+
+
+def _locked(payment_reference: str) -> tuple[PaymentIntent, Payment]:
+    try:
+        intent = PaymentIntent.objects.select_for_update(of=("self",)).get(
+            payments__reference=payment_reference
+        )
+    except PaymentIntent.DoesNotExist:
+        raise PaymentNotFound from None
+    return intent, intent.payments.get(reference=payment_reference)
+
+
+def _check(wish: RefundWish, payment: Payment) -> None:
+    if not payment.has_money:
+        raise NotRefundable
+    so_far = payment.refunded_minor + payment.refund_pending_minor
+    # Two of the staff sending the same partial refund pass every other check.
+    if wish.refunded_so_far_minor != so_far:
+        raise RefundedMeanwhile(refunded_so_far_minor=so_far)
+    if not 0 < wish.amount_minor <= payment.refundable_minor:
+        raise RefundTooLarge(refundable_minor=payment.refundable_minor)
+
+
+def return_late_capture(*, order_reference: str, reason: str, now: datetime) -> RefundView:
+    """Write the refund of the settling capture inside the caller's transaction."""
+    intent = PaymentIntent.objects.lock().get(order_reference=order_reference)
+    payment = intent.payments.get(role=Role.SETTLING)
+    known = payment.refunds.filter(kind__in=[RefundKind.RETURNED, RefundKind.MANUAL]).first()
+    if known is not None:
+        return refund_view(known, payment.reference)
+    back_minor = payment.refundable_minor
+    payment.refund_pending_minor += back_minor
+    payment.save(update_fields=["refund_pending_minor"])
+    trail = Trail(order_reference, "orders", now)
+    refund = booking.write_refund(payment, back_minor, RefundKind.RETURNED, trail, reason)
+    trail.write()
+    return refund_view(refund, payment.reference)
+
+
+def drive(reference: str, *, now: datetime) -> None:
+    """Send a refund or ask about it, whichever it needs, and record the answer."""
+    task = _take(reference, now=now)
+    if task is None:
+        return
+    refund, send = task
+    asking.forbid_transaction()
+    began = time.monotonic()
+    gate = registry.gateway(refund.payment.gateway)
+    request = _request(refund)
+    question: Callable[[base.RefundRequest], base.RefundSnapshot] = (
+        gate.refund if send else gate.query_refund
+    )
+    try:
+        snapshot = question(request)
+    except base.Refused as no:
+        snapshot = base.RefundSnapshot(base.RefundState.FAILED, gateway_id=no.code)
+    except base.Unknown as doubt:
+        record_refund(reference, None, doubt.why, now=now)
+        return
+    later = now + timedelta(seconds=time.monotonic() - began)
+    record_refund(reference, snapshot, "", now=later)
+
+
+def _take(reference: str, *, now: datetime) -> tuple[Refund, bool] | None:
+    """Lease the refund for one call: (row, whether to send); None when there is nothing to do."""
+    with transaction.atomic(durable=True):
+        intent, refund = _locked_refund(reference)
+        if not refund.is_outstanding or refund.state == RefundState.REQUESTED:
+            return None
+        if refund.lease_until is not None and refund.lease_until > now:
+            return None
+        # Sent but never answered: the same request with the same key may be repeated.
+        send = refund.state in (RefundState.APPROVED, RefundState.SENT)
+        trail = Trail(intent.order_reference, "sweep", now)
+        if refund.state == RefundState.APPROVED:
+            trail.step(refund, "sent")
+        refund.send_count += send
+        refund.poll_count += 1
+        refund.lease_until = now + timedelta(seconds=settings.PAYMENT_LEASE_SECONDS)
+        refund.next_poll_at = refund.lease_until
+        refund.save()
+        trail.write()
+    return refund, send
+
+
+def _locked_refund(reference: str) -> tuple[PaymentIntent, Refund]:
+    intent = PaymentIntent.objects.select_for_update(of=("self",)).get(
+        payments__refunds__reference=reference
+    )
+    refund = Refund.objects.select_related("payment__same_attempt_as").get(reference=reference)
+    return intent, refund
+
+
+def _request(refund: Refund) -> base.RefundRequest:
+    return base.RefundRequest(
+        reference=refund.reference,
+        payment=asking.reference_of(refund.payment),
+        amount_minor=refund.amount_minor,
+        currency=refund.currency,
+        reason=refund.reason,
+        created_at=refund.created_at,
+    )
+
+
+def record_refund(
+    reference: str, snapshot: base.RefundSnapshot | None, error: str, *, now: datetime
+) -> None:
+    """The one place that moves a refund by a gateway's word; None means no trustworthy one."""
+    with transaction.atomic(durable=True):
+        intent, refund = _locked_refund(reference)
+        trail = Trail(intent.order_reference, "gateway", now)
+        refund.lease_until = None
+        refund.last_error = error[:200]
+        _move(refund, snapshot, trail)
+        if refund.is_outstanding:
+            refund.next_poll_at = now + timedelta(seconds=_pause(refund))
+        refund.save()
+        refund.payment.save(update_fields=["refunded_minor", "refund_pending_minor"])
+        trail.write()
+
+
+def _move(refund: Refund, snapshot: base.RefundSnapshot | None, trail: Trail) -> None:
+    if snapshot is None or snapshot.state is base.RefundState.NOT_FOUND:
+        return  # still perhaps sent: it keeps counting against the balance
+    refund.gateway_refund_id = refund.gateway_refund_id or snapshot.gateway_id
+    if snapshot.state is base.RefundState.DONE and refund.state != RefundState.DONE:
+        _done(refund, trail)
+    elif snapshot.state is base.RefundState.FAILED and refund.state != RefundState.FAILED:
+        _failed(refund, trail)
+    elif snapshot.state is base.RefundState.PENDING and refund.state == RefundState.SENT:
+        trail.step(refund, "pending")
+
+
+def _done(refund: Refund, trail: Trail) -> None:
+    payment = refund.payment
+    if refund.is_outstanding:
+        payment.refund_pending_minor -= refund.amount_minor
+    payment.refunded_minor += refund.amount_minor
+    trail.step(refund, "done")
+    outbox.publish(
+        RefundDone(
+            order_reference=trail.order_reference,
+            payment=payment.reference,
+            refund=refund.reference,
+            amount_minor=refund.amount_minor,
+            settles=payment.role == Role.SETTLING,
+            fully_refunded=payment.refunded_minor == payment.captured_minor,
+        ),
+        now=trail.now,
+    )
+
+
+def _failed(refund: Refund, trail: Trail) -> None:
+    payment = refund.payment
+    was_done = refund.state == RefundState.DONE
+    if was_done:
+        payment.refunded_minor -= refund.amount_minor
+    else:
+        payment.refund_pending_minor -= refund.amount_minor
+    trail.step(refund, "failed")
+    reviews.open_case(
+        ReviewKind.REFUND_FAILED,
+        subject=refund.reference,
+        order_reference=trail.order_reference,
+        now=trail.now,
+        payment=payment.reference,
+        amount_minor=refund.amount_minor,
+        currency=refund.currency,
+        was_done=was_done,
+    )
+    outbox.publish(
+        RefundFailed(
+            order_reference=trail.order_reference,
+            payment=payment.reference,
+            refund=refund.reference,
+            settles=payment.role == Role.SETTLING,
+            was_done=was_done,
+        ),
+        now=trail.now,
+    )
+
+
+def _pause(refund: Refund) -> float:
+    schedule = settings.POLL_AFTER_SECONDS
+    return float(schedule[min(refund.poll_count - 1, len(schedule) - 1)])
+
+
+def ask(reference: str, *, now: datetime) -> None:
+    """Ask about a refund whatever its row says: a final one may have failed late."""
+    refund = Refund.objects.select_related("payment__same_attempt_as").get(reference=reference)
+    if refund.is_outstanding or refund.kind in (RefundKind.MANUAL, RefundKind.ADOPTED):
+        return drive(reference, now=now)
+    asking.forbid_transaction()
+    try:
+        snapshot = registry.gateway(refund.payment.gateway).query_refund(_request(refund))
+    except (base.Refused, base.Unknown):
+        return None
+    return record_refund(reference, snapshot, "", now=now)

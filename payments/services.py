@@ -1,0 +1,206 @@
+"""The door of payments: what orders, staff and operators may ask of it, and nothing else.
+
+Payments knows an order only by its reference. Every function takes keywords and the time;
+amounts are in minor units. No function may be called with an order row locked, and only
+`return_capture` and `lock_intent` join the caller's transaction.
+"""
+
+from datetime import datetime
+from urllib.parse import quote
+
+from django.conf import settings
+
+from payments import closing, polling, refunding, registry, reviews, starting
+from payments.models import Payment, PaymentIntent, Refund
+from payments.models.desk import ReviewKind
+from payments.problems import (
+    IntentClosed,
+    MethodNotOffered,
+    NotRefundable,
+    PaymentAlreadySettled,
+    PaymentNotFound,
+    RefundedMeanwhile,
+    RefundTooLarge,
+    TooManyPayments,
+)
+from payments.views import (
+    Closing,
+    MethodOffer,
+    PaymentView,
+    RefundView,
+    Started,
+    payment_view,
+)
+from shop import courtesy
+from shop.idempotency import Claim
+
+__all__ = [
+    "Closing",
+    "IntentClosed",
+    "MethodNotOffered",
+    "MethodOffer",
+    "NotRefundable",
+    "PaymentAlreadySettled",
+    "PaymentNotFound",
+    "PaymentView",
+    "RefundTooLarge",
+    "RefundView",
+    "RefundedMeanwhile",
+    "Started",
+    "TooManyPayments",
+    "close_intent",
+    "frame_origins",
+    "frame_url",
+    "hasten_polls",
+    "list_payments",
+    "lock_intent",
+    "offered_methods",
+    "refresh_intent",
+    "refresh_payment",
+    "refund_payment",
+    "return_capture",
+    "review_stuck_message",
+    "start_payment",
+]
+
+
+def start_payment(
+    *,
+    order_reference: str,
+    amount_minor: int,
+    currency: str,
+    method: str,
+    subject: str,
+    return_url: str,
+    locale: str,
+    claim: Claim | None,
+    now: datetime,
+) -> Started:
+    """The payment that the shopper can use now: made here, the live one, or a switch.
+
+    Raises PaymentAlreadySettled, IntentClosed, MethodNotOffered, TooManyPayments, and what
+    an idempotency claim raises (Replay, KeyInFlight, KeyReused).
+    """
+    gateway, _ = registry.public_methods().get(method, ("", ""))
+    wish = starting.Wish(
+        order_reference=order_reference,
+        amount_minor=amount_minor,
+        currency=currency,
+        method=method,
+        subject=subject,
+        return_url=return_url,
+        notify_url=f"{settings.SHOP_URL}/webhooks/{gateway}/",
+        locale=locale,
+        claim=claim,
+    )
+    return starting.start(wish, now=now)
+
+
+def refresh_payment(*, reference: str, now: datetime) -> PaymentView:
+    """Ask the gateway about one payment now. Raises PaymentNotFound."""
+    if not Payment.objects.filter(reference=reference).exists():
+        raise PaymentNotFound
+    row = polling.ask_now(reference, now=now, source="check")
+    row = Payment.objects.select_related("intent").get(pk=row.pk)
+    return payment_view(row, row.intent.order_reference, row.refunds.all())
+
+
+def refresh_intent(*, order_reference: str, now: datetime) -> None:
+    """Ask the gateway about every attempt of an order that may still be paid."""
+    attempts = Payment.objects.unsettled().filter(intent__order_reference=order_reference)
+    for reference in attempts.values_list("reference", flat=True):
+        polling.ask_now(reference, now=now, source="check")
+
+
+def close_intent(
+    *, order_reference: str, amount_minor: int, currency: str, now: datetime
+) -> Closing:
+    """Let no new payment start and close the live one: CLOSED only when none can arrive."""
+    return closing.close(
+        order_reference=order_reference, amount_minor=amount_minor, currency=currency, now=now
+    )
+
+
+def refund_payment(
+    *,
+    payment_reference: str,
+    amount_minor: int,
+    refunded_so_far_minor: int,
+    reason: str,
+    actor: str,
+    claim: Claim | None,
+    now: datetime,
+) -> RefundView:
+    """Send captured money back, once.
+
+    `refunded_so_far_minor` is the done and pending total that the staff saw. Raises
+    PaymentNotFound, NotRefundable, RefundedMeanwhile (with the fresh figure), RefundTooLarge.
+    """
+    wish = refunding.RefundWish(
+        payment_reference, amount_minor, refunded_so_far_minor, reason, actor, claim
+    )
+    return refunding.request_refund(wish, now=now)
+
+
+def return_capture(*, order_reference: str, reason: str, now: datetime) -> RefundView:
+    """Late money that its order cannot take: write the refund in the caller's transaction."""
+    return refunding.return_late_capture(
+        order_reference=order_reference, reason=reason, now=now
+    )
+
+
+def list_payments(*, order_reference: str) -> list[PaymentView]:
+    """Every attempt of an order, oldest first, with its refunds: two queries."""
+    payments = list(
+        Payment.objects.filter(intent__order_reference=order_reference).order_by("id")
+    )
+    refunds: dict[int, list[Refund]] = {}
+    if any(p.has_money for p in payments):
+        for refund in Refund.objects.filter(payment__in=payments).order_by("id"):
+            refunds.setdefault(refund.payment_id, []).append(refund)
+    return [payment_view(p, order_reference, refunds.get(p.pk, [])) for p in payments]
+
+
+def offered_methods(*, amount_minor: int, currency: str) -> list[MethodOffer]:
+    """The ways to pay this amount that can work, in the shop's order."""
+    offers = []
+    for public, (gateway, method) in registry.public_methods().items():
+        can = registry.capabilities(gateway, method)
+        fits = can.amount_minor_min <= amount_minor <= can.amount_minor_max
+        if fits and (can.currencies is None or currency in can.currencies):
+            offers.append(MethodOffer(public, can.title, gateway))
+    return offers
+
+
+def frame_origins(*, method: str) -> tuple[str, ...]:
+    """Origins that the page of an embedded payment by this method may frame."""
+    gateway, own = registry.public_methods()[method]
+    return registry.capabilities(gateway, own).frame_origins
+
+
+def frame_url(*, payment: PaymentView) -> str:
+    """Where the embedded form of this payment lives; empty for any other presentation."""
+    shown = payment.presentation or {}
+    if shown.get("kind") != "embedded":
+        return ""
+    _, own = registry.public_methods()[payment.method]
+    address = registry.capabilities(payment.gateway, own).frame_url
+    return address.format(client_token=quote(shown["client_token"], safe=""))
+
+
+def hasten_polls(*, order_reference: str, now: datetime) -> None:
+    """A stale page was opened: ask soon. Calls no gateway and waits for nothing."""
+    for reference in Payment.objects.all().hasten(order_reference=order_reference, now=now):
+        courtesy.enqueue("payments.poll", reference=reference)
+
+
+def lock_intent(*, order_reference: str) -> None:
+    """For the relay: lock order is intent, then order, then stock."""
+    PaymentIntent.objects.lock().filter(order_reference=order_reference).first()
+
+
+def review_stuck_message(*, order_reference: str, message: str, now: datetime) -> None:
+    """A fact could not be delivered after many tries: a person looks."""
+    reviews.open_case(
+        ReviewKind.OUTBOX_STUCK, subject=message, order_reference=order_reference, now=now
+    )

@@ -1,0 +1,58 @@
+"""Taking a step: run the transition, remember it for the history, who did it and why."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from payments.events import PaymentEnded
+from payments.models import Payment, Refund
+from payments.models.payment import Role
+from shop import outbox
+from shop.models import StateChange
+
+
+@dataclass
+class Trail:
+    """The steps of one transaction; `write` puts them into the history in one statement."""
+
+    order_reference: str
+    source: str
+    now: datetime
+    actor: str = ""
+    changes: list[StateChange] = field(default_factory=list)
+
+    def step(self, row: Payment | Refund, arrow: str, reason: str = "") -> None:
+        """Take one arrow. The caller holds the intent's lock and saves the row."""
+        before = row.state
+        getattr(row, f"mark_{arrow}")(self.now)
+        self.changes.append(
+            StateChange(
+                subject="payment" if isinstance(row, Payment) else "refund",
+                subject_reference=row.reference,
+                order_reference=self.order_reference,
+                from_state=before,
+                to_state=row.state,
+                source=self.source,
+                actor=self.actor,
+                reason=reason[:300],
+                at=self.now,
+            )
+        )
+
+    def write(self) -> None:
+        """One insert for all steps of this transaction."""
+        if self.changes:
+            StateChange.objects.bulk_create(self.changes)
+
+
+def tell_end(trail: Trail, ended: Payment, payments: list[Payment]) -> None:
+    """An attempt ended without paying: tell it, unless the intent is paid anyway."""
+    if any(p.role == Role.SETTLING for p in payments):
+        return
+    outbox.publish(
+        PaymentEnded(
+            order_reference=trail.order_reference,
+            payment=ended.reference,
+            may_still_arrive=any(not p.is_final for p in payments),
+        ),
+        now=trail.now,
+    )
