@@ -38,7 +38,9 @@ class Command(BaseCommand):
                 _add_good(position, good)
             for position, delivery in enumerate(DELIVERIES):
                 _add_delivery(position, *delivery)
-            login = _add_staff(os.environ.get("STAFF_PASSWORD", ""))
+            login = _add_staff(
+                os.environ.get("STAFF_PASSWORD", ""), os.environ.get("STAFF_TOKEN", "")
+            )
         if options["json"]:
             self.stdout.write(json.dumps(login))
             return
@@ -79,13 +81,14 @@ def _add_delivery(
         )
 
 
-def _add_staff(wanted_password: str) -> dict[str, str]:
+def _add_staff(wanted_password: str, wanted_token: str) -> dict[str, str]:
     """The staff login; an old password is not known any more, so it is not shown."""
     user, created = get_user_model().objects.get_or_create(
         username=STAFF, defaults={"is_staff": True, "email": "staff@example.com"}
     )
     password = wanted_password or (secrets.token_urlsafe(12) if created else "")
-    if password:
+    # The same password hashed anew would sign everybody out.
+    if password and not user.check_password(password):
         user.set_password(password)
         user.save(update_fields=["password"])
     views = Permission.objects.filter(
@@ -95,7 +98,9 @@ def _add_staff(wanted_password: str) -> dict[str, str]:
         content_type__app_label="payments", codename="refund_payment"
     )
     user.user_permissions.add(*views, *refund)
-    token, _ = Token.objects.get_or_create(user=user)
+    token, _ = Token.objects.get_or_create(
+        user=user, defaults={"key": wanted_token} if wanted_token else {}
+    )
     return {
         "username": STAFF,
         "password": password or "(as it was; set STAFF_PASSWORD to change it)",
