@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from payments.services import PaymentView
-
 from orders.models import Order
+from payments.services import PaymentView
 
 #: A first answer usually takes a second or two; from here on another method is possible.
 MAY_SWITCH_AFTER_SECONDS = 10

@@ -44,13 +44,17 @@ REASON_WORDS = {
         _("There was not enough money on the account or card"),
         _("Choose another way to pay, or try again when there is enough."),
     ),
-    "authentication_failed": ReasonWords(
+    "challenge_failed": ReasonWords(
         _("The bank could not confirm that it was you"),
         _("Try again and confirm in your banking app, or choose another way to pay."),
     ),
     "wrong_data": ReasonWords(
         _("Something in the card's details was not right"),
         _("Check the number, the date and the code on the back, and try again."),
+    ),
+    "card_declined": ReasonWords(
+        _("The bank refused this card"),
+        _("Use another card or choose another way to pay; your bank can tell you why."),
     ),
     "expired": ReasonWords(
         _("The time for this payment ran out"),

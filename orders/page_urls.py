@@ -1,0 +1,23 @@
+"""The shopper's addresses. An order's own is its key: long, unguessable, in no other place."""
+
+from django.urls import path
+
+from orders.pages import paying, shopping
+
+app_name = "shopper"
+urlpatterns = [
+    path("", shopping.catalogue, name="catalogue"),
+    path("currency/", shopping.currency, name="currency"),
+    path("basket/", shopping.basket, name="basket"),
+    path("basket/add/", shopping.basket_add, name="basket-add"),
+    path("basket/update/", shopping.basket_update, name="basket-update"),
+    path("checkout/", shopping.checkout, name="checkout"),
+    path("orders/<str:public_id>/", paying.order, name="order"),
+    path("orders/<str:public_id>/back/", paying.order_back, name="order-back"),
+    path("orders/<str:public_id>/pay/", paying.order_pay, name="order-pay"),
+    path("orders/<str:public_id>/check/", paying.order_check, name="order-check"),
+    path("orders/<str:public_id>/cancel/", paying.order_cancel, name="order-cancel"),
+    path("orders/<str:public_id>/again/", paying.order_again, name="order-again"),
+    path("orders/<str:public_id>/another/", paying.order_another, name="order-another"),
+    path("orders/<str:public_id>/invoice.pdf", paying.invoice, name="invoice"),
+]

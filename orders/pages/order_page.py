@@ -1,0 +1,313 @@
+"""Everything an order's page shows, gathered once: no query and no decision in a template."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from orders.forms import country_name
+from orders.models import Invoice, Order, OrderLine
+from orders.pages import situation as situations
+from orders.pages.situation import Attempts, Situation
+from orders.pages.words import ReasonWords, method_words, reason_words
+from payments import services as payments
+from payments.services import MethodOffer, PaymentView
+
+ADDRESS_PARTS = ("name", "line1", "line2", "postcode", "city")
+TONES = {
+    Situation.PAID: ("good", "✓"),
+    Situation.REFUNDED: ("good", "↩"),
+    Situation.DECLINED: ("bad", "!"),
+    Situation.CHECKING: ("wait turning", ""),
+    Situation.SWITCHING: ("wait turning", ""),
+    Situation.CLOSING: ("wait turning", ""),
+    Situation.LATE: ("wait", "↩"),
+    Situation.CANCELLED: ("", "×"),
+    Situation.CHOOSE: ("", "3"),
+    Situation.PAY: ("", "3"),
+}
+HEADINGS = {
+    Situation.CHOOSE: lazy("Review and pay"),
+    Situation.DECLINED: lazy("The payment was not made"),
+    Situation.PAY: lazy("Pay now"),
+    Situation.CHECKING: lazy("We are checking with your bank"),
+    Situation.SWITCHING: lazy("Switching to another way to pay"),
+    Situation.CLOSING: lazy("This order is being closed"),
+    Situation.PAID: lazy("Paid. Thank you!"),
+    Situation.REFUNDED: lazy("Your money was sent back"),
+    Situation.LATE: lazy("Your money came too late and goes back"),
+    Situation.CANCELLED: lazy("This order was not paid"),
+}
+#: Without scripts the page asks again by itself, more often where the answer is near.
+REFRESH_SECONDS = {
+    Situation.CHECKING: 4,
+    Situation.SWITCHING: 4,
+    Situation.CLOSING: 6,
+    Situation.PAY: 10,
+}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One way to pay in the radio list."""
+
+    method: str
+    title: str
+    explained: str
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What the address adds: it changes words and what is preselected, never the state."""
+
+    asked_at: datetime | None = None
+    method: str = ""
+    go: bool = False
+    same_wish: bool = False
+
+
+@dataclass(frozen=True)
+class OrderPage:
+    """The page of one order at one moment."""
+
+    order: Order
+    lines: list[OrderLine]
+    attempts: Attempts
+    situation: Situation
+    methods: list[Offer]
+    has_invoice: bool
+    frame_url: str
+    frame_origins: tuple[str, ...]
+    hints: Hints
+    now: datetime
+
+    @property
+    def template(self) -> str:
+        return f"shopper/situations/{self.situation}.html"
+
+    @property
+    def heading(self) -> str:
+        return _heading(self)
+
+    @property
+    def tone(self) -> str:
+        return TONES[self.situation][0]
+
+    @property
+    def mark(self) -> str:
+        return TONES[self.situation][1]
+
+    @property
+    def live(self) -> PaymentView | None:
+        return self.attempts.live
+
+    @property
+    def kept(self) -> PaymentView | None:
+        return self.attempts.kept
+
+    @property
+    def surplus(self) -> tuple[PaymentView, ...]:
+        return self.attempts.surplus
+
+    @property
+    def earlier(self) -> tuple[PaymentView, ...]:
+        return self.attempts.earlier
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the purchase is still on its way: its last step is shown."""
+        return self.situation in situations.OPEN
+
+    @property
+    def is_settled(self) -> bool:
+        return self.situation in (Situation.PAID, Situation.REFUNDED, Situation.CANCELLED)
+
+    @property
+    def watch(self) -> bool:
+        """Whether something can still change that the shopper waits for."""
+        moving = any(r.state not in ("done", "failed") for r in self._refunds())
+        return not self.is_settled or moving or bool(self.earlier) or not self._has_papers
+
+    @property
+    def _has_papers(self) -> bool:
+        return self.has_invoice or self.situation is not Situation.PAID
+
+    def _refunds(self) -> Iterable[payments.RefundView]:
+        money = [*self.surplus, *([self.kept] if self.kept else [])]
+        return (refund for payment in money for refund in payment.refunds)
+
+    # --- time ------------------------------------------------------------------------------
+
+    @property
+    def waited_seconds(self) -> float:
+        return situations.waited_seconds(self.live, self.hints.asked_at, self.now)
+
+    @property
+    def may_switch(self) -> bool:
+        return self.waited_seconds >= situations.MAY_SWITCH_AFTER_SECONDS and bool(self.methods)
+
+    @property
+    def is_slow(self) -> bool:
+        return self.waited_seconds >= situations.SLOW_AFTER_SECONDS
+
+    @property
+    def is_very_slow(self) -> bool:
+        return self.waited_seconds >= situations.VERY_SLOW_AFTER_SECONDS
+
+    @property
+    def seconds_left(self) -> int | None:
+        """How long the live payment can still be made."""
+        if self.live is None or self.live.expires_at is None:
+            return None
+        return max(0, int((self.live.expires_at - self.now).total_seconds()))
+
+    @property
+    def refresh_seconds(self) -> int | None:
+        """For a browser without scripts; never while it shows a form that somebody types into."""
+        if self.frame_url:
+            return None
+        return REFRESH_SECONDS.get(self.situation)
+
+    @property
+    def reread_seconds(self) -> int | None:
+        """When time alone will change the words: the script reads the page again then."""
+        if self.situation is not Situation.CHECKING:
+            return None
+        steps = (
+            situations.MAY_SWITCH_AFTER_SECONDS,
+            situations.SLOW_AFTER_SECONDS,
+            situations.VERY_SLOW_AFTER_SECONDS,
+        )
+        ahead = (
+            int(step - self.waited_seconds) + 1 for step in steps if step > self.waited_seconds
+        )
+        return next(ahead, None)
+
+    # --- paying ------------------------------------------------------------------------------
+
+    @property
+    def presentation(self) -> dict[str, Any]:
+        return (self.live.presentation or {}) if self.live else {}
+
+    @property
+    def presentation_template(self) -> str:
+        return f"shopper/present/{self.presentation.get('kind', 'none')}.html"
+
+    @property
+    def go_url(self) -> str:
+        """The bank's page, right after the shopper chose it; then never again by itself."""
+        is_redirect = self.presentation.get("kind") == "redirect"
+        return self.presentation["url"] if is_redirect and self.hints.go else ""
+
+    @property
+    def code_is_link(self) -> bool:
+        return str(self.presentation.get("text", "")).startswith(("https://", "http://"))
+
+    @property
+    def form_origin(self) -> str:
+        """Where the page's own form may lead, for a bank that wants a POST."""
+        if self.presentation.get("kind") != "form_post":
+            return ""
+        parts = urlsplit(self.presentation["url"])
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def chosen(self) -> str:
+        """The method to preselect: the one asked for, else one not tried yet."""
+        names = [offer.method for offer in self.methods]
+        if self.hints.method in names:
+            return self.hints.method
+        tried = self.live.method if self.live else ""
+        return next((name for name in names if name != tried), "")
+
+    @property
+    def key(self) -> str:
+        """Names one press of the pay button, however often the browser sends it."""
+        return secrets.token_urlsafe(18)
+
+    @property
+    def reason(self) -> ReasonWords:
+        return reason_words(self.attempts.last.note if self.attempts.last else "")
+
+    @property
+    def ended(self) -> bool:
+        """The last attempt ran out or was closed without money."""
+        last = self.attempts.last
+        return last is not None and last.state == "closed"
+
+    # --- the rest ------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> list[str]:
+        told = self.order.address
+        parts = [str(told[part]) for part in ADDRESS_PARTS if told.get(part)]
+        return [*parts, country_name(told["country"])] if told.get("country") else parts
+
+    @property
+    def status_url(self) -> str:
+        return f"/api/v1/orders/{self.order.public_id}/status/"
+
+    @property
+    def version(self) -> str:
+        """Differs when the page's words do; the script swaps the region only then."""
+        facts = [self.situation, self.is_slow, self.is_very_slow, self.may_switch]
+        facts += [(p.reference, p.state, p.refunds) for p in (*self.surplus, *self.earlier)]
+        facts += [p and (p.reference, p.state, p.refunds) for p in (self.live, self.kept)]
+        facts += [bool(self.presentation), self.has_invoice, [o.method for o in self.methods]]
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def gather(order: Order, hints: Hints, *, now: datetime) -> OrderPage:
+    """Read everything the page needs: lines, payments, and the invoice if there can be one."""
+    attempts = Attempts.of(payments.list_payments(order_reference=order.number))
+    found = situations.find(order, attempts, asked_at=hints.asked_at, now=now)
+    offers = _offers(order) if found in situations.OPEN else []
+    kept = attempts.kept is not None
+    live = attempts.live
+    frame = payments.frame_url(payment=live) if live and found is Situation.PAY else ""
+    return OrderPage(
+        order=order,
+        lines=list(order.lines.select_related("product")),
+        attempts=attempts,
+        situation=found,
+        methods=offers,
+        has_invoice=kept and Invoice.objects.filter(order=order).exists(),
+        frame_url=frame,
+        frame_origins=payments.frame_origins(method=live.method) if live and frame else (),
+        hints=hints,
+        now=now,
+    )
+
+
+def _offers(order: Order) -> list[Offer]:
+    offered = payments.offered_methods(amount_minor=order.total_minor, currency=order.currency)
+    return [_offer(offer) for offer in offered]
+
+
+def _offer(offer: MethodOffer) -> Offer:
+    words = method_words(offer.method, offer.title)
+    return Offer(offer.method, str(words.title), str(words.explained))
+
+
+def _heading(page: OrderPage) -> str:
+    if page.situation is Situation.CHOOSE and page.attempts.last:
+        return _("Choose another way to pay")
+    if page.situation is Situation.CANCELLED and page.surplus:
+        return _("This order ended, and your money goes back")
+    return str(HEADINGS[page.situation])
+
+
+def order_address(public_id: str, **query: object) -> str:
+    """The order page's own address, with hints for its words."""
+    address = reverse("shopper:order", args=[public_id])
+    pairs = "&".join(f"{name}={value}" for name, value in query.items() if value)
+    return f"{address}?{pairs}" if pairs else address
