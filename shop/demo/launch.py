@@ -49,7 +49,7 @@ def _run(base: Path, signals: Signals) -> None:
     bank_port = ports.read("BANK_PORT", os.environ.get("BANK_PORT", "8001"))
     home = place.settle(base)
     demo = home / "demo"
-    demo.mkdir(exist_ok=True)
+    demo.mkdir(mode=0o700, exist_ok=True)
     with contextlib.ExitStack() as closing:
         closing.callback(FolderLock.take(demo).release)
         ports.check_free("SHOP_PORT", shop_port)

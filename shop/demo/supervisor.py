@@ -15,6 +15,8 @@ from shop.embedded.process import PR_SET_PDEATHSIG, Child, Program
 # A program that ends this often within a minute will not recover by being started again.
 RESTARTS_PER_MINUTE_MAX = 5
 LOOK_SECONDS = 0.3
+# Of a traceback the end is the cause; the log holds the rest.
+LAST_LINES = 6
 
 Say = Callable[[str], None]
 
@@ -114,7 +116,7 @@ def end_with_make() -> None:
 
 def _ended(child: Child) -> str:
     program = child.program
+    end = "\n".join(child.last_words().strip().splitlines()[-LAST_LINES:])
     return (
-        f"{program.name} ended with code {child.process.returncode}. "
-        f"The end of {program.log}:\n{child.last_words().strip()}"
+        f"{program.name} ended with code {child.process.returncode}, saying\n{end}\n({program.log})"
     )
