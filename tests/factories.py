@@ -1,0 +1,94 @@
+"""People and things for the tests: goods, baskets and orders as the shop itself makes them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import factory
+from django.utils import timezone
+
+from orders import services
+from orders.models import DeliveryOption, DeliveryPrice, Order, Price, Product
+from shop.idempotency import Claim
+
+
+class ProductFactory(factory.django.DjangoModelFactory):
+    """A good with stock and a price in euro; `prices={"JPY": 300}` sets others."""
+
+    class Meta:
+        model = Product
+        skip_postgeneration_save = True
+
+    class Params:
+        stock = 100
+
+    sku = factory.Sequence(lambda n: f"good-{n}")
+    title = factory.LazyAttribute(lambda good: f"Good {good.sku}")
+    title_de = factory.LazyAttribute(lambda good: f"Ware {good.sku}")
+    stock_initial = factory.SelfAttribute("stock")
+    stock_free = factory.SelfAttribute("stock")
+
+    @factory.post_generation
+    def prices(self, create: bool, extracted: Mapping[str, int] | None, **kwargs: Any) -> None:
+        for currency, amount_minor in (extracted or {"EUR": 1999}).items():
+            Price.objects.create(product=self, currency=currency, amount_minor=amount_minor)
+
+
+class DeliveryFactory(factory.django.DjangoModelFactory):
+    """A way of delivery for 4.90 euro."""
+
+    class Meta:
+        model = DeliveryOption
+        skip_postgeneration_save = True
+
+    code = "standard"
+    title = "Standard"
+
+    @factory.post_generation
+    def prices(self, create: bool, extracted: Mapping[str, int] | None, **kwargs: Any) -> None:
+        for currency, amount_minor in (extracted or {"EUR": 490}).items():
+            DeliveryPrice.objects.create(option=self, currency=currency, amount_minor=amount_minor)
+
+
+def new_key() -> str:
+    """An idempotency key nobody used before."""
+    return str(uuid.uuid4())
+
+
+def place(*lines: tuple[Product, int], **changes: Any) -> Order:
+    """An order as the API places it; one piece of a new good when no lines are given."""
+    wanted = lines or ((ProductFactory(), 1),)
+    wishes = [services.Wish(product.sku, quantity) for product, quantity in wanted]
+    asked: dict[str, Any] = {
+        "shopper": services.Shopper("ada@example.com"),
+        "wishes": wishes,
+        "currency": "EUR",
+        "delivery": "",
+        "claim": Claim("POST /api/v1/orders/", new_key(), "0" * 64),
+        "now": timezone.now(),
+    }
+    return services.place_order(**{**asked, **changes})
+
+
+def fill_basket(*lines: tuple[Product, int], token: str | None = None) -> str:
+    """The token of a browser's basket with these lines."""
+    basket = services.open_basket(token)
+    for product, quantity in lines:
+        services.set_quantity(basket.token, product.sku, quantity)
+    return basket.token
+
+
+def place_basket(token: str, **changes: Any) -> services.Placed:
+    """Press "order" on the checkout page of this basket, as it is now."""
+    asked: dict[str, Any] = {
+        "token": token,
+        "version": services.view_basket(token).version,
+        "shopper": services.Shopper("ada@example.com"),
+        "delivery": "",
+        "shown_total_minor": None,
+        "another": False,
+        "now": timezone.now(),
+    }
+    return services.place_basket(**{**asked, **changes})

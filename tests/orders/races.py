@@ -1,0 +1,34 @@
+"""Real threads with real connections, let go at the same moment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from django.db import connection
+
+T = TypeVar("T")
+ENDS_WITHIN_SECONDS = 60
+
+
+def at_once(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
+    """What each call returned or raised; all start together."""
+    barrier = threading.Barrier(len(calls))
+    results: list[T | Exception] = [AssertionError("did not end")] * len(calls)
+
+    def run(position: int) -> None:
+        try:
+            barrier.wait(ENDS_WITHIN_SECONDS)
+            results[position] = calls[position]()
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            results[position] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(ENDS_WITHIN_SECONDS)
+    return results
