@@ -58,16 +58,14 @@ class MayRefund(BasePermission):
     """Staff with the right to refund; a right taken away is gone with the next request."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        user = request.user
-        return bool(user and user.is_staff and user.has_perm("payments.refund_payment"))
+        return request.user.is_staff and request.user.has_perm("payments.refund_payment")
 
 
 class MayView(BasePermission):
     """Staff who may look at payments."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        user = request.user
-        return bool(user and user.is_staff and user.has_perm("payments.view_payment"))
+        return request.user.is_staff and request.user.has_perm("payments.view_payment")
 
 
 class StaffView(APIView):
@@ -90,7 +88,7 @@ class Refunds(StaffView):
             refund = payments.refund_payment(
                 payment_reference=reference,
                 actor=request.user.get_username(),
-                claim=Claim(scope, key, idempotency.fingerprint(request.data)),
+                claim=Claim(scope, key, idempotency.fingerprint(asked.validated_data)),
                 now=timezone.now(),
                 **asked.validated_data,
             )

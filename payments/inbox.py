@@ -97,7 +97,7 @@ def _follow(note: Notification, *, now: datetime) -> str:
         subject=f"{note.gateway} {note.notification_id}",
         order_reference="",
         now=now,
-        kind=note.kind,
+        notification_kind=note.kind,
         reference=note.reference,
     )
     return "orphan"

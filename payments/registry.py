@@ -1,6 +1,7 @@
 """Which gateways this shop has, and which public method goes to which of them."""
 
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -11,8 +12,8 @@ from payments.gateways.base import Capabilities, Gateway
 @cache
 def gateway(name: str) -> Gateway:
     """The adapter of a gateway, made once per process. Raises KeyError for a stranger."""
-    configured = settings.PAYMENT_GATEWAYS[name]
-    adapter: Gateway = import_string(configured["adapter"])(**configured["options"])
+    told: dict[str, Any] = settings.PAYMENT_GATEWAYS[name]
+    adapter: Gateway = import_string(told["adapter"])(**told["options"])
     return adapter
 
 

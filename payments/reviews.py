@@ -8,13 +8,13 @@ from payments.models.desk import ReviewKind
 
 
 def open_case(
-    kind: ReviewKind, *, subject: str, order_reference: str, now: datetime, **known: Any
+    case: ReviewKind, *, subject: str, order_reference: str, now: datetime, **known: Any
 ) -> None:
     """Open a case, unless the same one is open: the unique index keeps it single."""
     ReviewCase.objects.bulk_create(
         [
             ReviewCase(
-                kind=kind,
+                kind=case,
                 subject=subject[:140],
                 order_reference=order_reference,
                 known=known,

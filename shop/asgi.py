@@ -5,6 +5,7 @@ synchronous view hops between threads; here each request runs in one thread from
 """
 
 import os
+from typing import Any, cast
 
 import django
 
@@ -22,13 +23,13 @@ from shop.wsgi import application as http_application  # noqa: E402
 
 def allowed_origins() -> list[str]:
     """The shop's own origins; a missing Origin is refused as well."""
-    return [settings.SHOP_URL, *settings.CSRF_TRUSTED_ORIGINS, *settings.WEBSOCKET_ORIGINS]
+    return [settings.SHOP_URL, *settings.CSRF_TRUSTED_ORIGINS]
 
 
 application = ProtocolTypeRouter(
     {
         # As many threads as pooled connections: more would only queue for the pool.
-        "http": WSGIMiddleware(http_application, workers=settings.DATABASE_POOL_SIZE),
+        "http": WSGIMiddleware(cast(Any, http_application), workers=settings.DATABASE_POOL_SIZE),
         "websocket": OriginValidator(URLRouter(websocket_urlpatterns), allowed_origins()),
     }
 )

@@ -48,6 +48,7 @@ class _Pause:
 
 
 pause = _Pause()
+redis: Any = cache  # django-redis' own methods: lock
 T = TypeVar("T")
 
 
@@ -97,7 +98,7 @@ def count(name: str, *, seconds: float) -> int | None:
 @contextmanager
 def lock(name: str, *, hold_seconds: float, wait_seconds: float) -> Iterator[Held]:
     """Hold a named lock for the block; whoever waits in vain learns so and goes on."""
-    handle = _ask(lambda: cache.lock(name, timeout=hold_seconds, sleep=0.02), None)
+    handle = _ask(lambda: redis.lock(name, timeout=hold_seconds, sleep=0.02), None)
     held = Held.NO_REDIS
     if handle is not None:
         got = _ask(lambda: handle.acquire(blocking_timeout=wait_seconds), None)
