@@ -141,7 +141,7 @@ def _begin(wish: Wish, *, now: datetime) -> tuple[Payment, str]:
         check_open(intent, payments)
         live = next((p for p in payments if p.role == Role.LIVE), None)
         if live is None:
-            left = _left_behind(wish, payments)
+            left = left_behind(wish, payments)
             if left is None:
                 return born(wish, intent, payments, now=now), "send"
             live = left
@@ -161,7 +161,7 @@ def check_open(intent: PaymentIntent, payments: list[Payment]) -> None:
         raise IntentClosed
 
 
-def _left_behind(wish: Wish, payments: list[Payment]) -> Payment | None:
+def left_behind(wish: Wish, payments: list[Payment]) -> Payment | None:
     """A superseded attempt by the same method: no new key before it is dead."""
     for payment in payments:
         same = (payment.gateway, payment.method) == wish.target

@@ -90,13 +90,17 @@ def _open_new(
         payments = list(intent.payments.order_by("id"))
         starting.check_open(intent, payments)
         live = next((p for p in payments if p.role == Role.LIVE), None)
-        new = None
+        new = left = None
         if live is None or (dead_after is not None and live.pk == old.pk):
             if live is not None and dead_after is not None:
                 trail = Trail(intent.order_reference, "switch", now)
                 supersede(live, dead_after, trail)
                 trail.write()
-            new = starting.born(wish, intent, payments, now=now)
+            left = starting.left_behind(wish, payments)
+            if left is None:
+                new = starting.born(wish, intent, payments, now=now)
+    if left is not None:
+        return _leave(wish, left, now=now)
     if new is None:
         # Somebody opened another one while we asked: that is the payment in flight.
         assert live is not None
