@@ -88,7 +88,7 @@ class CardDoors:
         state = standing(row)
         if state != "open":
             text = render("said", said=SAYINGS[state], state=state)
-            content = join([text, render("back", **shown(row))])
+            content = join([render("card_title", **shown(row)), text, render("back", **shown(row))])
         elif self._is_challenged(row):
             state, content = "challenge", render("challenge", **shown(row))
         else:

@@ -32,7 +32,7 @@ class Bank:
     webhook_secret = "test-webhook-secret"
 
     def __init__(self, *, time_factor: float = 0.05, port: int = 0) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="bank-")
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._time_factor = time_factor
@@ -52,6 +52,7 @@ class Bank:
         }
 
     def start(self) -> Self:
+        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="bank-")
         command = [sys.executable, "-m", "simulator", "--port", str(self.port)]
         command += ["--data", self._folder.name, "--time-factor", str(self._time_factor)]
         command += ["--allow-reset"]
@@ -68,7 +69,8 @@ class Bank:
         """Ask it to end, and remove its ledger."""
         self._end(signal.SIGTERM)
         self.client.close()
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def kill(self) -> None:
         """SIGKILL: no goodbye, no flush. The ledger stays for the next `start()`."""

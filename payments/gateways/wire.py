@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Wire:
         self._read_seconds = read_seconds
         self._timeout = httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds)
         self._clients: dict[int, httpx.Client] = {}
+        weakref.finalize(self, _close_all, self._clients)
 
     def send(
         self, method: str, path: str, headers: Mapping[str, str], body: object = None
@@ -82,6 +84,11 @@ class Wire:
 
     def _new_client(self) -> httpx.Client:
         return httpx.Client(base_url=self._base_url, timeout=self._timeout, trust_env=False)
+
+
+def _close_all(clients: Mapping[int, httpx.Client]) -> None:
+    for client in clients.values():
+        client.close()
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
