@@ -9,17 +9,22 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 def processes_of(*folders: Path) -> list[str]:
-    """The command lines of every process that names one of these folders, or what they link to."""
-    names = {str(path) for folder in folders for path in (folder, folder.resolve())}
+    """Every process whose command line or environment names a folder, or where it links to."""
+    names = {os.fsencode(path) for folder in folders for path in (folder, folder.resolve())}
     found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-        except OSError:
-            continue
-        if any(name in line for name in names):
-            found.append(f"{entry.parent.name} {line}")
+    for process in Path("/proc").glob("[0-9]*"):
+        line, environment = read(process / "cmdline"), read(process / "environ")
+        if any(name in line + environment for name in names):
+            found.append(f"{process.name} {line.replace(bytes(1), b' ').decode(errors='replace')}")
     return found
+
+
+def read(path: Path) -> bytes:
+    """The file; nothing when the process has ended or is somebody else's."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
