@@ -34,6 +34,8 @@ def main(arguments: Sequence[str]) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        # Longer than any client keeps an idle connection: none is cut under a request.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
     )
 

@@ -92,18 +92,18 @@ def challenge(books: Books, payment: sqlite3.Row) -> None:
 def close(books: Books, reference: str, method: str) -> dict[str, Any]:
     """The merchant wants that no money can come any more; says what became of that."""
     known = find(books, reference)
-    if method == "qr" or any(row["method"] == "qr" for row in known):
+    refused = bool(known) and books.faults.strikes("refuse_close", "close")
+    strong = method == "qr" or any(row["method"] == "qr" for row in known)
+    if strong and not refused:
+        # Also when it is unknown: a create that is still under way must not open it later.
         books.write("INSERT OR IGNORE INTO closed_before_seen VALUES (?, ?)",
                     reference, books.now())  # fmt: skip
     if not known:
         raise Refusal(404, "not_found")
-    refused = books.faults.strikes("refuse_close", "close")
     blocked = [row for row in known if row["state"] == "open" and _resists(books, row, refused)]
     for row in known:
         if row["state"] == "open" and row not in blocked:
             _end(books, row)
-    if refused:
-        books.write("DELETE FROM closed_before_seen WHERE reference = ?", reference)
     payment = describe(books, reference)
     dead_after = max((_dead_after(row) for row in blocked), default=None)
     paid = any(row["state"] == "paid" for row in known)

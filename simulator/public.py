@@ -40,13 +40,13 @@ class PublicDoors:
         return routes
 
     async def ledger(self, request: Request) -> Response:
-        rows = self._books.all("SELECT * FROM movements WHERE returned_at IS NULL ORDER BY number")
+        rows = self._rows(request, "SELECT * FROM movements WHERE returned_at IS NULL")
         return JSONResponse({"movements": [_movement(row) for row in rows]})
 
     async def payments(self, request: Request) -> Response:
         payments.pass_time(self._books)
         fields = ("reference", "state", "amount_minor", "currency", "method", "expires_at")
-        rows = self._books.all("SELECT * FROM payments ORDER BY number")
+        rows = self._rows(request, "SELECT * FROM payments WHERE TRUE")
         shown = [{"gateway": GATEWAY} | {field: row[field] for field in fields} for row in rows]
         for row in shown:
             row["expires_at"] = rfc3339(row["expires_at"])
@@ -101,6 +101,13 @@ class PublicDoors:
     async def forget(self, request: Request) -> Response:
         self._books.forget_everything()
         return Response(status_code=204)
+
+    def _rows(self, request: Request, question: str) -> list[sqlite3.Row]:
+        """All rows, or those of the references that `?reference=` names, oldest first."""
+        references = request.query_params.getlist("reference")
+        if references:
+            question += f" AND reference IN ({', '.join('?' * len(references))})"
+        return self._books.all(question + " ORDER BY number", *references)
 
     def _act(self, reference: str, act: str) -> None:
         if act not in ("pay", "decline"):

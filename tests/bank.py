@@ -90,8 +90,9 @@ class Bank:
 
     def ledger(self, *references: str) -> list[dict[str, Any]]:
         """Movements of real money, oldest first; of these payments, or of all."""
-        rows: list[dict[str, Any]] = self.client.get("/ledger").json()["movements"]
-        return [row for row in rows if not references or row["reference"] in references]
+        answer = self.client.get("/ledger", params={"reference": list(references)})
+        rows: list[dict[str, Any]] = answer.json()["movements"]
+        return rows
 
     def net(self, *references: str) -> int:
         """What these payments took in the end: charges less refunds, in minor units."""

@@ -81,7 +81,7 @@ def test_what_the_merchant_writes_is_escaped_everywhere(bank, merchant):
 
 def test_only_the_shop_may_frame_the_card_form_and_nobody_the_others(bank, merchant):
     def ancestors(path: str) -> str:
-        policy = bank.client.get(path).headers["Content-Security-Policy"]
+        policy: str = bank.client.get(path).headers["Content-Security-Policy"]
         return policy.partition("frame-ancestors ")[2].partition(";")[0]
 
     card = path_of(bank, merchant.opened("card", return_url="https://shop.test:8443/orders/x/"))
