@@ -1,13 +1,16 @@
 """What every test may use: the real bank, a running web server, an order to pay."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 
 from shop import courtesy
 from tests.bank import Bank
 from tests.environment import BANK_PORT
+from tests.stack import Stack
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +35,22 @@ def fresh_redis() -> None:
     """No answer, lock or pause of an earlier test is left."""
     courtesy.pause.until = 0.0
     cache.clear()
+
+
+@pytest.fixture(scope="session")
+def stack_processes(django_db_setup: None, django_db_blocker: Any) -> Iterator[Stack]:
+    """Web, worker and bank as processes, once per test process."""
+    with django_db_blocker.unblock():
+        stack = Stack()
+        stack.start()
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture
+def live_shop(transactional_db: None, stack_processes: Stack) -> Iterator[Stack]:
+    """The running shop with a seeded catalogue, an empty ledger and no faults."""
+    stack_processes.bank.reset()
+    call_command("seed", verbosity=0)
+    yield stack_processes
+    stack_processes.bank.faults()

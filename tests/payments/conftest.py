@@ -1,5 +1,6 @@
 """Payments told without orders: a reference that owes money, and the door to pay it."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from payments import services as payments
+from payments import sweeping
 from payments.views import Started
 
 #: What an order reference owes in these tests, in minor units.
@@ -61,3 +63,13 @@ def debt(transactional_db: None) -> Debt:
 def later() -> Callable[[float], datetime]:
     """The time so many seconds from now."""
     return lambda seconds: timezone.now() + timedelta(seconds=seconds)
+
+
+def sweep_until(done: Callable[[], bool], seconds: float = 60) -> None:
+    """Sweep, each time so many seconds later, until the bank has made it so."""
+    for step in range(1, 50):
+        sweeping.sweep(now=timezone.now() + timedelta(seconds=seconds * step))
+        if done():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never became so")

@@ -1,0 +1,114 @@
+"""Refunds: once, never more than was captured, never twice by two of the staff."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from payments import inbox, services, sweeping
+from payments.models import Notification, Payment, Refund, ReviewCase
+from payments.problems import NotRefundable, RefundedMeanwhile, RefundTooLarge
+from tests.payments.conftest import OWED, sweep_until
+
+
+@pytest.fixture
+def paid(debt, bank) -> str:
+    reference: str = debt.start("qr").payment.reference
+    bank.pay(reference)
+    sweeping.sweep(now=timezone.now() + timedelta(seconds=30))
+    return reference
+
+
+def refund(reference: str, amount_minor: int, so_far_minor: int = 0) -> services.RefundView:
+    return services.refund_payment(
+        payment_reference=reference,
+        amount_minor=amount_minor,
+        refunded_so_far_minor=so_far_minor,
+        reason="too small",
+        actor="staff",
+        claim=None,
+        now=timezone.now(),
+    )
+
+
+def row(reference: str) -> Payment:
+    return Payment.objects.get(reference=reference)
+
+
+def test_a_refund_goes_out_once(paid, bank):
+    assert refund(paid, 1000).state == "done"
+    assert bank.net(paid) == OWED - 1000
+    assert (row(paid).refunded_minor, row(paid).refund_pending_minor) == (1000, 0)
+
+
+def test_the_same_partial_refund_by_two_staff_goes_out_once(paid, bank):
+    def send(_: int) -> str:
+        try:
+            return refund(paid, 1000).state
+        except RefundedMeanwhile as fresh:
+            return f"fresh figure {fresh.extra['refunded_so_far_minor']}"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(8)))
+    assert sorted(answers) == ["done"] + ["fresh figure 1000"] * 7
+    assert bank.net(paid) == OWED - 1000
+
+
+@pytest.mark.parametrize("amount_minor", [OWED + 1, 0, -1])
+def test_more_than_is_left_is_refused(paid, bank, amount_minor):
+    with pytest.raises(RefundTooLarge):
+        refund(paid, amount_minor)
+    assert Refund.objects.count() == 0
+    assert bank.net(paid) == OWED
+
+
+def test_a_payment_without_money_cannot_be_refunded(debt, bank):
+    with pytest.raises(NotRefundable):
+        refund(debt.start("qr").payment.reference, 100)
+
+
+def test_a_lost_answer_counts_against_the_balance_and_is_sent_again_with_its_key(paid, bank):
+    bank.faults(lose_answer=1.0)
+    assert refund(paid, OWED).state == "sent"
+    assert row(paid).refund_pending_minor == OWED
+    with pytest.raises(RefundTooLarge):
+        refund(paid, 1, so_far_minor=OWED)
+    bank.faults()
+    sweeping.sweep(now=timezone.now() + timedelta(seconds=60))
+    assert (row(paid).refunded_minor, bank.net(paid)) == (OWED, 0)
+
+
+def test_a_refund_that_fails_opens_a_case_and_frees_the_balance(paid, bank):
+    bank.faults(refund_fail=1.0)
+    refund(paid, 500)
+    sweep_until(lambda: Refund.objects.get().state == "failed")
+    assert ReviewCase.objects.get().kind == "refund_failed"
+    assert (row(paid).refund_pending_minor, bank.net(paid)) == (0, OWED)
+
+
+def test_a_refund_that_fails_late_is_taken_back(paid, bank):
+    bank.faults(refund_fail_late=1.0)
+    sent = refund(paid, OWED)
+    for _ in range(40):
+        services_now = timezone.now() + timedelta(seconds=60)
+        sweeping.sweep(now=services_now)
+        note = Notification(
+            gateway="sandbox",
+            notification_id=str(services_now),
+            kind="refund.failed",
+            reference=paid,
+            refund_reference=sent.reference,
+            body=b"",
+            received_at=services_now,
+        )
+        note.save()
+        inbox.process(note.pk, now=services_now)
+        if Refund.objects.get().state == "failed":
+            break
+    assert Refund.objects.get().state == "failed"
+    assert row(paid).refunded_minor == 0
+    assert bank.net(paid) == OWED
