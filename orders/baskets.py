@@ -14,9 +14,15 @@ from orders.models.basket import LINES_MAX, QUANTITY_MAX
 from orders.pricing import Delivery, Quote, Wish
 from orders.problems import BasketChanged, LinesInvalid, UnknownProduct
 
-EMPTY = """
-WITH gone AS (DELETE FROM orders_basketline WHERE basket_id = %(basket)s)
-UPDATE orders_basket SET version = version + 1 WHERE id = %(basket)s
+# The first statement takes the lock; the second then reads what nobody else changes.
+NEXT_VERSION = """
+UPDATE orders_basket SET version = version + 1 WHERE token = %s
+RETURNING id, token, version - 1, currency, locale
+"""
+TAKE_LINES = """
+DELETE FROM orders_basketline line USING orders_product product
+WHERE line.basket_id = %s AND product.id = line.product_id
+RETURNING line.id, product.sku, line.quantity
 """
 
 
@@ -119,10 +125,21 @@ def lock_basket(token: str) -> tuple[Basket, list[Wish]]:
     return basket, _wishes(basket)
 
 
-def empty_basket(basket: Basket) -> None:
-    """Take everything out of a locked basket, in one statement."""
+def take_out(token: str) -> tuple[Basket, list[Wish]]:
+    """Lock the basket and take everything out; a rollback leaves it as it was.
+
+    The basket returned is the one that was full. Raises BasketChanged.
+    """
+    # Keeps out every other placing of the same browser until we commit.
     with connection.cursor() as cursor:
-        cursor.execute(EMPTY, {"basket": basket.pk})
+        cursor.execute(NEXT_VERSION, [token])
+        row = cursor.fetchone()
+        if row is None:
+            raise BasketChanged
+        basket = Basket(id=row[0], token=row[1], version=row[2], currency=row[3], locale=row[4])
+        cursor.execute(TAKE_LINES, [basket.pk])
+        lines = sorted(cursor.fetchall())
+    return basket, [Wish(sku, quantity) for _, sku, quantity in lines]
 
 
 def _wishes(basket: Basket) -> list[Wish]:

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from orders import pricing
-from orders.baskets import empty_basket, lock_basket
+from orders.baskets import take_out
 from orders.models import Basket, Order, OrderLine, StockMovement
 from orders.pricing import Quote, Wish
 from orders.problems import BasketChanged, TotalChanged
@@ -147,12 +147,12 @@ def _place_basket(
     now: datetime,
 ) -> Placed:
     with transaction.atomic(durable=True):
-        # The basket's lock makes every placing of one browser wait for the one before.
-        basket, wishes = lock_basket(token)
+        basket, wishes = take_out(token)
         submission = basket.submission_of(version)
         fingerprint = _lines_fingerprint(basket, wishes)
         first = _placed_before(submission, fingerprint, another=another)
         if first is not None:
+            transaction.set_rollback(True)  # the basket keeps what was not ordered
             return Placed(first, created=False, same_wish=first.submission != submission)
         if basket.version != version or not wishes:
             raise BasketChanged
@@ -166,7 +166,6 @@ def _place_basket(
             lines_fingerprint=fingerprint,
             shown_total_minor=shown_total_minor,
         )
-        empty_basket(basket)
     return Placed(order, created=True)
 
 
