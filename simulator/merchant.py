@@ -22,7 +22,7 @@ from simulator.signing import HEADER, WRONG_SECRET, signature
 
 BODY_BYTES_MAX = 64 * 1024
 # One page of a statement; a busy day has many.
-STATEMENT_ROWS = 1000
+STATEMENT_ROWS = 250
 
 Answer = tuple[int, dict[str, Any]]
 Work = Callable[[dict[str, Any]], Answer]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -13,6 +14,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync"
 )
+AXE = Path(__file__).parent.parent / "browser" / "vendor" / "axe.min.js"
 SHOP_PAGE = """<!doctype html><title>shop</title><p id="told"></p>
 <iframe src="FRAME" width="360" height="600"></iframe>
 <script>addEventListener("message", (event) => {
@@ -115,6 +117,24 @@ def test_the_bank_page_leads_back_to_the_shop(bank, merchant, shop, browser, scr
     page.get_by_role("button", name="Pay now").click()
     page.wait_for_url(home(shop) + "?back")
     assert bank.net(payment["reference"]) == 2500
+
+
+@pytest.mark.parametrize("state", ["open", "paid", "closed"])
+def test_no_page_shuts_anybody_out(bank, merchant, browser, state):
+    payments = [merchant.opened(method) for method in ("qr", "redirect", "card")]
+    shown = [payment["presentation"] for payment in payments]
+    for payment in payments:
+        if state == "paid":
+            bank.pay(payment["reference"])
+        elif state == "closed":
+            merchant.close(payment["reference"], payment["method"])
+    page = browser.new_context(bypass_csp=True).new_page()
+    card = f"{bank.url}/card/{shown[2]['client_token']}"
+    for address in (bank.url, shown[0]["text"], shown[1]["url"], card):
+        page.goto(address)
+        page.add_script_tag(path=AXE)
+        found = page.evaluate("axe.run().then((result) => result.violations.map((v) => v.id))")
+        assert (address, found) == (address, [])
 
 
 @pytest.mark.parametrize("width", [320, 360, 1280])
