@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from orders.forms import country_name
 from orders.models import Invoice, Order, OrderLine
@@ -22,7 +22,7 @@ from orders.pages.words import ReasonWords, method_words, reason_words
 from payments import services as payments
 from payments.services import MethodOffer, PaymentView
 
-ADDRESS_PARTS = ("name", "line1", "line2", "postcode", "city")
+ADDRESS_LINES = (("name",), ("line1",), ("line2",), ("postcode", "city"))
 TONES = {
     Situation.PAID: ("good", "✓"),
     Situation.REFUNDED: ("good", "↩"),
@@ -31,21 +31,21 @@ TONES = {
     Situation.SWITCHING: ("wait turning", ""),
     Situation.CLOSING: ("wait turning", ""),
     Situation.LATE: ("wait", "↩"),
-    Situation.CANCELLED: ("", "×"),
-    Situation.CHOOSE: ("", "3"),
-    Situation.PAY: ("", "3"),
+    Situation.CANCELLED: ("plain", "×"),
+    Situation.CHOOSE: ("", ""),
+    Situation.PAY: ("", ""),
 }
 HEADINGS = {
-    Situation.CHOOSE: lazy("Review and pay"),
-    Situation.DECLINED: lazy("The payment was not made"),
-    Situation.PAY: lazy("Pay now"),
-    Situation.CHECKING: lazy("We are checking with your bank"),
-    Situation.SWITCHING: lazy("Switching to another way to pay"),
-    Situation.CLOSING: lazy("This order is being closed"),
-    Situation.PAID: lazy("Paid. Thank you!"),
-    Situation.REFUNDED: lazy("Your money was sent back"),
-    Situation.LATE: lazy("Your money came too late and goes back"),
-    Situation.CANCELLED: lazy("This order was not paid"),
+    Situation.CHOOSE: gettext_lazy("Review and pay"),
+    Situation.DECLINED: gettext_lazy("The payment was not made"),
+    Situation.PAY: gettext_lazy("Pay now"),
+    Situation.CHECKING: gettext_lazy("We are checking with your bank"),
+    Situation.SWITCHING: gettext_lazy("Switching to another way to pay"),
+    Situation.CLOSING: gettext_lazy("This order is being closed"),
+    Situation.PAID: gettext_lazy("Paid. Thank you!"),
+    Situation.REFUNDED: gettext_lazy("Your money was sent back"),
+    Situation.LATE: gettext_lazy("Your money came too late and goes back"),
+    Situation.CANCELLED: gettext_lazy("This order was not paid"),
 }
 #: Without scripts the page asks again by itself, more often where the answer is near.
 REFRESH_SECONDS = {
@@ -54,6 +54,10 @@ REFRESH_SECONDS = {
     Situation.CLOSING: 6,
     Situation.PAY: 10,
 }
+
+
+#: The invoice rides the relay, which runs each second.
+INVOICE_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,14 @@ class OrderPage:
         return self.attempts.surplus
 
     @property
+    def surplus_heading(self) -> str:
+        """What happened, for the banner above the payments that go back."""
+        if self.kept is None:
+            return _("Money arrived for this order, and goes back")
+        same = all(p.captured_minor == self.kept.captured_minor for p in self.surplus)
+        return _("You paid twice") if same else _("More money arrived than this order costs")
+
+    @property
     def earlier(self) -> tuple[PaymentView, ...]:
         return self.attempts.earlier
 
@@ -180,6 +192,8 @@ class OrderPage:
     @property
     def reread_seconds(self) -> int | None:
         """When time alone will change the words: the script reads the page again then."""
+        if not self._has_papers:
+            return INVOICE_SECONDS
         if self.situation is not Situation.CHECKING:
             return None
         steps = (
@@ -207,6 +221,12 @@ class OrderPage:
         """The bank's page, right after the shopper chose it; then never again by itself."""
         is_redirect = self.presentation.get("kind") == "redirect"
         return self.presentation["url"] if is_redirect and self.hints.go else ""
+
+    @property
+    def can_go_back_to_bank(self) -> bool:
+        """The shopper may have left the bank's page without paying."""
+        is_redirect = self.presentation.get("kind") == "redirect"
+        return is_redirect and self.live is not None and self.now < self.live.expires_at
 
     @property
     def code_is_link(self) -> bool:
@@ -249,8 +269,9 @@ class OrderPage:
     @property
     def address(self) -> list[str]:
         told = self.order.address
-        parts = [str(told[part]) for part in ADDRESS_PARTS if told.get(part)]
-        return [*parts, country_name(told["country"])] if told.get("country") else parts
+        lines = [" ".join(str(told.get(part, "")) for part in line) for line in ADDRESS_LINES]
+        country = country_name(told["country"]) if told.get("country") else ""
+        return [line.strip() for line in (*lines, country) if line.strip()]
 
     @property
     def status_url(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 Words = str | Promise
 
@@ -20,7 +21,7 @@ class MethodWords:
 
 #: By public method name. A method without words here is shown by its gateway's own title.
 METHOD_WORDS = {
-    "qr": MethodWords(_("Scan a code"), _("With your banking or wallet app")),
+    "qr": MethodWords(_("QR code"), _("Scan it with your banking or wallet app")),
     "redirect": MethodWords(_("Online banking"), _("You confirm on your bank's page")),
     "card": MethodWords(_("Card"), _("The form belongs to the payment service")),
 }
@@ -71,3 +72,18 @@ def method_words(method: str, title: str = "") -> MethodWords:
 def reason_words(note: str) -> ReasonWords:
     """The words for a declined payment's reason."""
     return REASON_WORDS.get(note, NO_REASON)
+
+
+#: What an error page may quote: the titles of problems, marked here for translation.
+PROBLEM_TITLES = (
+    gettext_noop("There is no such product."),
+    gettext_noop("This delivery option is not offered."),
+    gettext_noop("The shop does not sell in this currency."),
+    gettext_noop("The total of this order is larger than the shop accepts."),
+    gettext_noop("These lines cannot be ordered."),
+    gettext_noop("Not enough pieces are left."),
+    gettext_noop("Too many new payments for this order; wait a minute."),
+    gettext_noop("This payment method is not offered for this order."),
+    gettext_noop("Too many orders were asked for that do not exist."),
+    gettext_noop("The shop is busy. Nothing was changed; try again in a moment."),
+)

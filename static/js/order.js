@@ -109,7 +109,8 @@ function show(page) {
   const old = region();
   if (!fresh) return;
   if (fresh.dataset.version === old.dataset.version) {
-    old.dataset.watch = fresh.dataset.watch;
+    Object.assign(old.dataset, fresh.dataset);
+    arrange();
     return;
   }
   // A frame or a foreign form needs the policy in the new page's own header.
