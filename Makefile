@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 # Linters and types read the settings without any server.
 OFFLINE := SECRET_KEY=only-for-checks
 
-.PHONY: help demo test check format lint types contracts migrations unit requirements clean
+.PHONY: help demo test check format lint types contracts migrations unit states requirements clean reset
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -77,6 +77,9 @@ unit: $(VENV)/.dev browser ## Run the tests alone
 	@$(BIN)/python -m shop.embedded run --name test --quick -- \
 		env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),4) $(TESTS)
 
+states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
+	@$(OFFLINE) $(BIN)/python manage.py states > docs/payment-states.md
+
 requirements: ## Compile the hashed requirement files anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
 		--extra embedded --extra simulator pyproject.toml -o requirements.txt
@@ -85,3 +88,7 @@ requirements: ## Compile the hashed requirement files anew (needs uv)
 
 clean: ## Remove the virtual environment and caches; the demo's data stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+reset: ## Delete the demo's data for good, orders and secrets included
+	@test ! -L .data || rm -rf "$$(readlink -f .data)"
+	rm -rf .data

@@ -64,7 +64,7 @@ def _run(base: Path, signals: Signals) -> None:
         _wait_until_ready(supervisor, env)
         _greet(env, demo, time.monotonic() - began)
         with contextlib.suppress(StopAsked):
-            supervisor.watch()
+            supervisor.watch(running.children)
         say("\nStopping the shop")
     raise StopAsked
 

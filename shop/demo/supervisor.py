@@ -63,12 +63,16 @@ class Supervisor:
             if not child.running:
                 raise EmbeddedError(_ended(child))
 
-    def watch(self) -> None:
-        """Restart what ends by itself, until StopAsked; EmbeddedError when that is no use."""
+    def watch(self, servers: list[Child]) -> None:
+        """Restart what ends by itself, until StopAsked; EmbeddedError when that is no use.
+
+        `servers` are looked after as well, but stay with whoever started them.
+        """
         while True:
-            for index, child in enumerate(self._children):
-                if not child.running:
-                    self._children[index] = self._again(child)
+            for children in (servers, self._children):
+                for index, child in enumerate(children):
+                    if not child.running:
+                        children[index] = self._again(child)
             time.sleep(LOOK_SECONDS)
 
     def stop(self) -> None:

@@ -63,7 +63,7 @@ def test_service_that_ends_by_itself_is_started_again_and_said_so(tmp_path):
     watching = supervisor.Supervisor(note)
     watching.add(script(tmp_path, "print('again'); raise SystemExit(3)", "worker"))
     with pytest.raises(supervisor.StopAsked):
-        watching.watch()
+        watching.watch([])
     watching.stop()
     assert said == ["worker ended unexpectedly (code 3); starting it again"] * 2
     assert (tmp_path / "worker.log").read_text() == "again\n" * 2
@@ -76,7 +76,7 @@ def test_service_that_keeps_ending_is_given_up_with_its_last_words(tmp_path, mon
     with pytest.raises(
         EmbeddedError, match=r"(?s)bank ended with code 1.*no money left.*giving up"
     ):
-        watching.watch()
+        watching.watch([])
     watching.stop()
 
 
