@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -22,6 +24,7 @@ from simulator.people import PeopleDoors
 from simulator.public import PublicDoors
 from simulator.settings import Settings
 
+logger = logging.getLogger(__name__)
 # How often the bank looks for links that ran out and refunds that became due.
 TICK_SECONDS = 0.5
 
@@ -36,6 +39,8 @@ def build(settings: Settings) -> Starlette:
             asyncio.create_task(Courier(books, settings).run()),
             asyncio.create_task(_pass_time(books)),
         ]
+        for task in tasks:
+            task.add_done_callback(_stop_when_it_fails)
         yield
         for task in tasks:
             task.cancel()
@@ -64,6 +69,13 @@ class NoForeignWrites:
             await PlainTextResponse("Not from another site.\n", 403)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+
+def _stop_when_it_fails(task: asyncio.Task[None]) -> None:
+    # A bank that went on without its post or its clock would make a drill prove nothing.
+    if not task.cancelled() and task.exception() is not None:
+        logger.critical("simulator.task.failed", exc_info=task.exception())
+        signal.raise_signal(signal.SIGTERM)
 
 
 async def _pass_time(books: Books) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from simulator.faults import Faults
 
+VERSION = 1
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS payments (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -121,11 +122,19 @@ class Books:
         # NORMAL loses nothing when the process dies, only perhaps when the machine does.
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA foreign_keys = ON")
+        self._check_version(folder)
         self._db.executescript(SCHEMA)
         self.merchant = merchant
         self.public_url = public_url
         self.time_factor = time_factor
         self.faults = Faults()
+
+    def _check_version(self, folder: Path) -> None:
+        found = int(self.the("PRAGMA user_version")[0])
+        if found > VERSION:
+            self._db.close()
+            raise SystemExit(f"The ledger in {folder} belongs to a newer bank ({found}).")
+        self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     def now(self) -> float:
         return time.time()

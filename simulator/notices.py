@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 import sqlite3
@@ -19,7 +20,8 @@ GIVE_UP_SECONDS = 3 * 24 * 3600
 # Long enough that the next notification overtakes one that is held back.
 OVERTAKEN_SECONDS = 3.0
 BATCH = 32
-WAIT_SECONDS = 0.2
+# How long a new notification waits at most before it leaves.
+WAIT_SECONDS = 0.05
 SHOP_ANSWERS_WITHIN_SECONDS = 10.0
 
 
@@ -66,6 +68,7 @@ class Courier:
         self._books = books
         self._secret = settings.webhook_secret
         self._under_way: set[int] = set()
+        self._hand_free = asyncio.Event()
 
     async def run(self) -> None:
         limits = httpx.Limits(max_connections=BATCH)
@@ -78,7 +81,9 @@ class Courier:
                 for row in self._due():
                     self._under_way.add(row["number"])
                     group.create_task(self._carry(client, row))
-                await asyncio.sleep(WAIT_SECONDS * min(1.0, self._books.time_factor))
+                self._hand_free.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._hand_free.wait(), WAIT_SECONDS)
 
     def _due(self) -> list[sqlite3.Row]:
         rows = self._books.all(
@@ -100,6 +105,7 @@ class Courier:
             self._note(row, type(problem).__name__, acknowledged=False)
         finally:
             self._under_way.discard(row["number"])
+            self._hand_free.set()
 
     def _note(self, row: sqlite3.Row, answer: str, *, acknowledged: bool) -> None:
         now, tries = self._books.now(), row["tries"]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 
+import pytest
+
+from simulator.books import Books
 from tests.bank import Bank
 from tests.simulator.ear import Ear, wait_for
 from tests.simulator.merchant import Merchant
@@ -76,3 +81,10 @@ def test_everything_can_be_forgotten_only_where_it_is_allowed(bank, merchant):
     merchant.paid()
     bank.reset()
     assert (bank.ledger(), bank.payments(), bank.notifications()) == ([], [], [])
+
+
+def test_a_ledger_of_a_newer_bank_is_left_alone(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as ledger:
+        ledger.execute("PRAGMA user_version = 99")
+    with pytest.raises(SystemExit, match="newer"):
+        Books(tmp_path, "payonce-test", "http://127.0.0.1:1", 1.0)
