@@ -29,7 +29,6 @@ def book(
     fresh = [c for c in _captures(snapshot) if c.transaction_id not in booked]
     if not fresh:
         payment.next_poll_at = None
-        payment.save()
     for capture in fresh:
         row = payment if payment.gateway_transaction_id is None else _twin(payment, trail)
         if row not in payments:
@@ -54,7 +53,7 @@ def _twin(payment: Payment, trail: Trail) -> Payment:
     """A second gateway transaction under one reference gets a row of its own."""
     return Payment(
         reference=new_reference(trail.now),
-        intent_id=payment.intent_id,
+        intent=payment.intent,
         same_attempt_as=payment,
         gateway=payment.gateway,
         method=payment.method,

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from payments import booking, registry, reviews
 from payments.gateways import base
-from payments.models import Payment, PaymentIntent
+from payments.models import Payment
 from payments.models.desk import ReviewKind
 from payments.outcomes import Kind, Move, Outcome, decide
 from payments.trail import Trail, tell_end
@@ -56,18 +56,19 @@ def _record(
 ) -> Payment:
     with transaction.atomic(durable=True):
         # Kept out: every other outcome, start, close and refund of the same order.
-        intent = PaymentIntent.objects.select_for_update(of=("self",)).get(
-            payments__reference=reference
-        )
-        payments = list(intent.payments.order_by("id"))
+        payments = Payment.objects.under_lock(reference)
         payment = next(p for p in payments if p.reference == reference)
+        intent = payment.intent
+        before = vars(payment).copy()
         trail = Trail(intent.order_reference, source, now, actor)
         _fill_in(payment, outcome, source)
         move = decide(payment, outcome)
         if move is Move.BOOK:
             booking.book(intent, payments, payment, outcome.snapshot, trail)
         else:
-            _move(intent, payment, payments, move, outcome, trail)
+            _move(payment, payments, move, outcome, trail)
+        if vars(payment) != before and not trail.changes:
+            payment.save()
         trail.write()
         if then is not None:
             then(payment)
@@ -85,7 +86,6 @@ def _record(
 
 
 def _move(
-    intent: PaymentIntent,
     payment: Payment,
     payments: list[Payment],
     move: Move,
@@ -100,12 +100,13 @@ def _move(
     elif move in arrows:
         trail.step(payment, arrows[move], outcome.note)
     elif move is Move.REVIEW:
-        _review(intent, payment, outcome, trail.now)
+        _review(payment, outcome, trail)
     if not payment.is_final or move is Move.WATCH:
         plan_next_ask(payment, trail.now)
     elif outcome.kind is not Kind.UNKNOWN:
         payment.next_poll_at = None
-    payment.save()
+    if trail.changes:
+        payment.save()
     if move in ends:
         tell_end(trail, payment, payments)
 
@@ -131,12 +132,12 @@ def stored_presentation(presentation: base.Presentation) -> dict[str, object]:
     return {**presentation.as_dict(), SECRET_FIELDS: list(presentation.secret_fields)}
 
 
-def _review(intent: PaymentIntent, payment: Payment, outcome: Outcome, now: datetime) -> None:
+def _review(payment: Payment, outcome: Outcome, trail: Trail) -> None:
     reviews.open_case(
         ReviewKind.CONTRADICTION,
         subject=payment.reference,
-        order_reference=intent.order_reference,
-        now=now,
+        order_reference=trail.order_reference,
+        now=trail.now,
         state=payment.state,
         gateway_says=outcome.kind.value,
     )

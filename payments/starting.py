@@ -217,6 +217,7 @@ def born(wish: Wish, intent: PaymentIntent, payments: list[Payment], *, now: dat
         amount_minor=wish.amount_minor,
         currency=wish.currency,
         role=Role.LIVE,
+        born_version=intent.version,
         request=asking.request_to_store(request),
         created_at=now,
         expires_at=request.expires_at,

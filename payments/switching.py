@@ -86,7 +86,12 @@ def _open_new(
 ) -> Started:
     """Retire the old attempt and write the new one, in one transaction; then send it."""
     with transaction.atomic(durable=True):
-        intent = PaymentIntent.objects.lock().get(pk=old.intent_id)
+        intent = PaymentIntent.objects.make_or_lock(
+            order_reference=wish.order_reference,
+            amount_minor=wish.amount_minor,
+            currency=wish.currency,
+            now=now,
+        )
         payments = list(intent.payments.order_by("id"))
         starting.check_open(intent, payments)
         live = next((p for p in payments if p.role == Role.LIVE), None)

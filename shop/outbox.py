@@ -1,9 +1,11 @@
 """The outbox: facts come up from payments to orders, and none is lost on the way.
 
-A fact is published inside the transaction that makes it true. Subscribers of the `now` kind
-run at once in that transaction, under a savepoint: if one fails, the fact still commits and
-the relay tries again until the subscriber has heard it. Subscribers of the `later` kind
-always ride the relay. Handlers are idempotent; each message is delivered at least once.
+A fact is published inside the transaction that makes it true. Subscribers of the `must` and
+`now` kinds run at once in that transaction. A `must` that fails undoes the fact. A `now` runs
+under a savepoint: if it fails, the fact still commits and the relay tries again until the
+subscriber has heard it. Subscribers of the `later` kind always ride the relay. A message is
+written only for what could not be told at once. Handlers are idempotent; each
+message is delivered at least once.
 """
 
 from collections.abc import Callable
@@ -57,9 +59,12 @@ def publish(happened: Fact, *, now: datetime) -> None:
         raise RuntimeError("A fact is published inside the transaction that makes it true.")
     topic = type(happened).__name__
     subscribers = settings.OUTBOX_SUBSCRIBERS[topic]
+    for subscriber in subscribers.get("must", []):
+        _handler(subscriber)(happened, now=now)
     messages = [
-        _message(happened, subscriber, now=now, error=_tell_now(subscriber, happened, now=now))
+        _message(happened, subscriber, now=now, error=error)
         for subscriber in subscribers.get("now", [])
+        if (error := _tell_now(subscriber, happened, now=now)) is not None
     ]
     messages += [
         _message(happened, subscriber, now=now, error="")
@@ -86,7 +91,7 @@ def _tell_now(subscriber: str, happened: Fact, *, now: datetime) -> str | None:
     return None
 
 
-def _message(happened: Fact, subscriber: str, *, now: datetime, error: str | None) -> OutboxMessage:
+def _message(happened: Fact, subscriber: str, *, now: datetime, error: str) -> OutboxMessage:
     return OutboxMessage(
         topic=type(happened).__name__,
         subscriber=subscriber,
@@ -94,10 +99,9 @@ def _message(happened: Fact, subscriber: str, *, now: datetime, error: str | Non
         order_reference=happened.order_reference,
         payload=_to_json(happened),
         created_at=now,
-        tries=1 if error is None or error else 0,
-        last_error=error or "",
-        next_try_at=None if error is None else now,
-        done_at=now if error is None else None,
+        tries=1 if error else 0,
+        last_error=error,
+        next_try_at=now,
     )
 
 

@@ -1,12 +1,13 @@
 """What happens after a fact? One table: fact -> who hears it, at once or by the relay.
 
-`now` runs in the transaction that made the fact true, under a savepoint, and falls to the
-relay if it fails; `later` always rides the relay. Names are dotted paths, so that this page
-imports nobody.
+`must` runs in the transaction that makes the fact true and undoes it by failing; `now` runs
+there too, under a savepoint, and falls to the relay if it fails; `later` always rides the
+relay. No money has moved when a payment starts, so a start may fail whole; a capture may not.
+Names are dotted paths, so that this page imports nobody.
 """
 
 SUBSCRIBERS: dict[str, dict[str, list[str]]] = {
-    "PaymentStarted": {"now": ["orders.subscribers.on_payment_started"]},
+    "PaymentStarted": {"must": ["orders.subscribers.on_payment_started"]},
     "PaymentCaptured": {"now": ["orders.subscribers.on_payment_captured"]},
     "PaymentEnded": {"now": ["orders.subscribers.on_payment_ended"]},
     "SurplusCaptured": {"now": ["orders.subscribers.on_surplus_captured"]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,11 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
+
+from simulator.signing import signature
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTS_WITHIN_SECONDS = 20.0
@@ -106,6 +110,23 @@ class Bank:
     def notifications(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.client.get("/notifications").json()
         return rows
+
+    def notification(
+        self, reference: str, kind: str = "payment.paid"
+    ) -> tuple[dict[str, str], bytes]:
+        """Headers and body of a genuine delivery about a payment, as the bank would sign it."""
+        told = {
+            "id": f"evt-{reference}",
+            "type": kind,
+            "created_at": datetime.now(UTC).isoformat(),
+            "merchant": self.merchant,
+            "reference": reference,
+            "payment_reference": reference,
+            "data": {},
+        }
+        body = json.dumps(told).encode()
+        signed = signature(self.webhook_secret, body)
+        return {"content-type": "application/json", "sandbox-signature": signed}, body
 
     def reset(self) -> None:
         """Faults off, ledger empty."""

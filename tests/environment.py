@@ -7,6 +7,7 @@ process's name to it.
 import os
 import re
 import socket
+import tempfile
 
 #: The broker, the cache and the channel layer are three databases beside each other.
 DATABASES_PER_PROCESS = 3
@@ -29,6 +30,9 @@ BANK_PORT = _free_port()
 os.environ.setdefault("SECRET_KEY", "only-for-tests-0123456789-0123456789-0123456789")
 os.environ["REDIS_URL"] = _own_redis(os.environ.get("REDIS_URL", "redis://localhost:6379/0"))
 os.environ.update(
+    # Plain file names for pictures and styles, and an empty folder to collect them in.
+    DEBUG="1",
+    STATIC_ROOT=tempfile.mkdtemp(prefix="static-"),
     BANK_PORT=str(BANK_PORT),
     BANK_URL=f"http://127.0.0.1:{BANK_PORT}",
     BANK_PUBLIC_URL=f"http://127.0.0.1:{BANK_PORT}",

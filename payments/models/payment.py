@@ -7,7 +7,7 @@ Transition bodies are pure: they set fields of the row and nothing else. Only
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django_fsm import FSMField, transition
 
@@ -39,14 +39,33 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         """Attempts on which money may still arrive, as far as we know."""
         return self.filter(state__in=UNSETTLED)
 
+    def under_lock(self, reference: str) -> "list[Payment]":
+        """Every payment of this one's intent, oldest first, with the intent locked: one query.
+
+        The intent's row is locked before its payments' rows, whose newest versions are read
+        only then. A row that was born while this query waited is missing from its snapshot;
+        the intent's version tells, and the rows are read again.
+        """
+        locked = self.select_for_update(of=("intent", "self")).select_related("intent")
+        rows = list(locked.filter(intent__payments__reference=reference).order_by("id"))
+        if not rows:
+            raise Payment.DoesNotExist(reference)
+        intent = rows[0].intent
+        if intent.version != max(row.born_version for row in rows):
+            rows = list(intent.payments.select_related("intent").order_by("id"))
+        return rows
+
     def hasten(self, *, order_reference: str, now: datetime) -> list[str]:
         """Bring the next ask of an order's attempts forward; the references concerned."""
         due = self.unsettled().filter(
             intent__order_reference=order_reference, next_poll_at__gt=now
         )
-        references = list(due.values_list("reference", flat=True))
-        if references:
-            self.filter(reference__in=references).update(next_poll_at=now)
+        # Whoever holds a row is talking about it already.
+        with transaction.atomic():
+            free = due.select_for_update(of=("self",), skip_locked=True)
+            references = list(free.values_list("reference", flat=True))
+            if references:
+                self.filter(reference__in=references).update(next_poll_at=now)
         return references
 
 
@@ -66,6 +85,8 @@ class Payment(models.Model):
     currency = models.CharField(max_length=3)
     state = FSMField(default=State.CREATED, choices=State.choices, protected=True)
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.NONE)
+    # The intent's version that this row brought about.
+    born_version = models.PositiveIntegerField(default=0)
     # The exact request, repeated unchanged by every re-send.
     request = models.JSONField(default=dict)
     created_at = models.DateTimeField()
