@@ -18,7 +18,7 @@ from simulator.signing import HEADER, WRONG_SECRET, signature
 RETRY_SECONDS = (1, 2, 4, 8, 15, 30, 60)
 GIVE_UP_SECONDS = 3 * 24 * 3600
 # Long enough that the next notification overtakes one that is held back.
-OVERTAKEN_SECONDS = 3.0
+OVERTAKEN_SECONDS = 10.0
 BATCH = 32
 # How long a new notification waits at most before it leaves.
 WAIT_SECONDS = 0.05
