@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from payments.services import Closing
 
 from orders import outcomes
 from orders.models import Order
 from orders.moves import locked, tell
 from orders.problems import OrderAlreadyPaid, OrderNotFound
 from payments import services as payments
+from payments.services import Closing
 from shop.idempotency import Claim
 from shop.problems import document
 

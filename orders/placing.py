@@ -24,6 +24,7 @@ from orders.models import Basket, Order, OrderLine, StockMovement
 from orders.pricing import Quote, Wish
 from orders.problems import BasketChanged, TotalChanged
 from orders.stock import move_stock
+from orders.terms import remember
 from payments import services as payments
 from shop import courtesy, history
 from shop.idempotency import Claim
@@ -74,6 +75,7 @@ def place_order(
         answer = as_api(order, payments_made=[])
         claim.store(201, answer, now=now)
     claim.remember(201, answer)
+    remember(order)
     return order
 
 
@@ -106,6 +108,7 @@ def place_basket(
         courtesy.drop(name)  # the shopper corrects the form and places again
         raise
     courtesy.put(name, placed.order.public_id, seconds=PLACED_SECONDS)
+    remember(placed.order)
     if placed.same_wish and placed.order.state == Order.State.PAYING:
         payments.refresh_intent(order_reference=placed.order.number, now=now)
     return placed

@@ -6,8 +6,6 @@ two that join one say so. The lock order is always intent, order, stock.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
@@ -29,8 +27,8 @@ from orders.placing import Placed, Shopper, as_api, place_basket, place_order
 from orders.pricing import Wish, products_on_sale
 from orders.problems import OrderAlreadyPaid, OrderClosed, OrderNotFound
 from orders.sweeps import expire_unpaid_orders, refresh_paying_orders
+from orders.terms import terms_of
 from payments import services as payments
-from shop import courtesy
 from shop.idempotency import Claim
 
 __all__ = [
@@ -60,20 +58,6 @@ __all__ = [
     "view_basket",
 ]
 
-#: An order's terms are frozen, so the copy never lies; it only makes room for others.
-TERMS_SECONDS = 3600
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What was agreed for ever when the order was placed."""
-
-    number: str
-    total_minor: int
-    currency: str
-    locale: str
-    expires_at: datetime
-
 
 def find_order(public_id: str) -> Order:
     """The order with its lines ready. Raises OrderNotFound."""
@@ -97,7 +81,7 @@ def pay_order(
 
     Raises OrderNotFound, OrderClosed, OrderAlreadyPaid and the problems of payments' door.
     """
-    terms = _terms(public_id)
+    terms = terms_of(public_id)
     if now >= terms.expires_at:
         _refuse_expired(find_order(public_id))
     return payments.start_payment(
@@ -126,15 +110,3 @@ def _refuse_expired(order: Order) -> None:
     if order.state in (Order.State.PAID, Order.State.REFUNDED):
         raise OrderAlreadyPaid
     raise OrderClosed
-
-
-def _terms(public_id: str) -> Terms:
-    """The frozen terms, from the cache or by one query. Raises OrderNotFound."""
-    name = "order-terms:" + hashlib.sha256(public_id.encode()).hexdigest()
-    cached = courtesy.get(name)
-    if cached is not None:
-        return Terms(*cached)
-    order = find_order(public_id)
-    terms = (order.number, order.total_minor, order.currency, order.locale, order.expires_at)
-    courtesy.put(name, terms, seconds=TERMS_SECONDS)
-    return Terms(*terms)

@@ -1,0 +1,101 @@
+"""Invoices: one per paid order, numbered without gaps, readable in every currency sold."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from django.db import Error as DatabaseError
+from django.db import transaction
+from django.utils import timezone
+
+from orders import invoices
+from orders.models import Invoice
+from orders.problems import OrderNotFound
+from orders.services import Shopper
+from shop import outbox
+from tests.factories import DeliveryFactory, ProductFactory, place
+from tests.orders.story import paid_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def text_of(pdf: bytes) -> str:
+    done = subprocess.run(
+        ["pdftotext", "-layout", "-", "-"], input=pdf, capture_output=True, check=True, timeout=30
+    )
+    return done.stdout.decode()
+
+
+def issue(order) -> Invoice:
+    with transaction.atomic():
+        return invoices.issue(order.number, now=timezone.now())
+
+
+def test_a_paid_order_has_its_invoice_within_the_relays_next_run(bank):
+    order = paid_order(bank)
+    with pytest.raises(OrderNotFound):
+        invoices.invoice_pdf(order.public_id)
+    outbox.relay(now=timezone.now())
+    name, pdf = invoices.invoice_pdf(order.public_id)
+    assert name == "INV-000001.pdf"
+    assert pdf.startswith(b"%PDF-")
+
+
+def test_a_second_delivery_of_the_fact_gives_no_second_number(bank):
+    order = paid_order(bank)
+    assert issue(order).pk == issue(order).pk
+    assert Invoice.objects.count() == 1
+
+
+def test_a_rolled_back_invoice_leaves_no_gap():
+    first, second = place(), place()
+    with transaction.atomic():
+        invoices.issue(first.number, now=timezone.now())
+        transaction.set_rollback(True)
+    assert issue(second).number == 1
+    assert issue(first).number == 2
+
+
+def test_an_invoice_cannot_be_changed():
+    issue(place())
+    with pytest.raises(DatabaseError):
+        Invoice.objects.update(number=7)
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "locale", "total"),
+    [
+        ("EUR", 1999, "en", "€39.98"),
+        ("EUR", 1999, "de", "39,98 €"),
+        ("USD", 1999, "en", "$39.98"),
+        ("BRL", 1999, "en", "R$39.98"),
+        ("CNY", 1999, "en", "CN¥39.98"),
+        ("INR", 199900, "en", "₹3,998.00"),
+        ("JPY", 2980, "en", "¥5,960"),
+        ("KWD", 6150, "en", "KWD12.300"),
+    ],
+)
+def test_the_pdf_shows_number_order_and_total(currency, price, locale, total):
+    good = ProductFactory(prices={currency: price}, title="Teekanne für Łódź", title_de="Teekanne")
+    shopper = Shopper("ada@example.com", locale, {"name": "Živa Åström", "city": "Łódź"})
+    order = place((good, 2), currency=currency, shopper=shopper)
+    invoice = issue(order)
+    text = text_of(invoices.invoice_pdf(order.public_id)[1]).replace("\xa0", " ")
+    for part in (invoice.label, order.number, "Živa Åström", total, good.sku):
+        assert part in text
+
+
+def test_the_pdf_shows_delivery_and_the_tax_inside():
+    DeliveryFactory()
+    order = place((ProductFactory(prices={"EUR": 11900}), 1), delivery="standard")
+    issue(order)
+    text = text_of(invoices.invoice_pdf(order.public_id)[1])
+    for part in ("Standard", "€4.90", "€123.90", "19 %", "€19.00", "€0.78"):
+        assert part in text
+
+
+def test_forty_lines_run_over_to_a_second_page():
+    order = place(*((ProductFactory(), 1) for _ in range(40)))
+    issue(order)
+    assert text_of(invoices.invoice_pdf(order.public_id)[1]).count("\f") == 2

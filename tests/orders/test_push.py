@@ -1,0 +1,163 @@
+"""The socket: the state at once, then each change; nothing for strangers; no trust in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from django.core.cache import cache
+from django.db import transaction
+from django.utils import timezone
+
+from orders import consumers, services, status
+from orders.moves import locked, tell
+from shop import courtesy
+from tests.factories import place
+from tests.orders.open_page import OpenPage
+from tests.orders.story import pay
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+
+def run(story: Any) -> None:
+    asyncio.run(asyncio.wait_for(story, 30))
+
+
+def in_thread(call, *args, **kwargs):
+    return database_sync_to_async(call)(*args, **kwargs)
+
+
+def test_an_open_page_hears_the_state_at_once_and_each_change():
+    async def story() -> None:
+        order = await in_thread(place)
+        page = OpenPage(order.public_id)
+        assert await page.connect() is None
+        assert (await page.heard())["state"] == "unpaid"
+        await in_thread(services.cancel_order, public_id=order.public_id, now=timezone.now())
+        states = [await page.heard()]
+        while states[-1]["state"] != "cancelled":
+            states.append(await page.heard())
+        assert len(states) <= 2
+        await page.leave()
+
+    run(story())
+
+
+def test_a_paying_order_is_pushed(bank):
+    async def story() -> None:
+        order = await in_thread(place)
+        page = OpenPage(order.public_id)
+        await page.connect()
+        await page.heard()
+        await in_thread(pay, order)
+        assert (await page.heard())["state"] == "paying"
+        await page.leave()
+
+    run(story())
+
+
+@pytest.mark.parametrize("public_id", ["x" * 24, "1", "x" * 400, "%00"])
+def test_a_stranger_is_refused_before_the_handshake(public_id):
+    async def story() -> None:
+        page = OpenPage(public_id)
+        assert await page.connect() == 4404
+
+    run(story())
+
+
+def test_a_forged_message_changes_nothing():
+    async def story() -> None:
+        order = await in_thread(place)
+        page = OpenPage(order.public_id)
+        await page.connect()
+        await page.heard()
+        forged = {"type": "order.changed", "version": 10**9, "state": "paid"}
+        await get_channel_layer().group_send(status.group_of(order.number), forged)
+        assert await page.hears_nothing()
+        await page.leave()
+
+    run(story())
+
+
+def test_our_own_wake_up_speaks_the_language_of_the_channel_layer():
+    async def story() -> None:
+        layer = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add("order.test", channel)
+        await in_thread(courtesy.publish, "order.test", {"type": "order.changed", "version": 2})
+        heard = await asyncio.wait_for(layer.receive(channel), 3)
+        assert heard == {"type": "order.changed", "version": 2}
+
+    run(story())
+
+
+@pytest.mark.parametrize(("messages", "code"), [(["x" * 1_000_000], 1009), (["{}"] * 30, 4429)])
+def test_a_chatty_client_is_shown_out(messages, code):
+    async def story() -> None:
+        order = await in_thread(place)
+        page = OpenPage(order.public_id)
+        await page.connect()
+        await page.heard()
+        for message in messages:
+            await page.say(message)
+        assert await page.closed_with() == code
+
+    run(story())
+
+
+def test_a_client_that_asks_for_another_orders_group_hears_nothing():
+    async def story() -> None:
+        mine, other = await in_thread(place), await in_thread(place)
+        page = OpenPage(mine.public_id)
+        await page.connect()
+        await page.heard()
+        await page.say(json.dumps({"subscribe": f"order.{other.number}"}))
+        await in_thread(services.cancel_order, public_id=other.public_id, now=timezone.now())
+        assert await page.hears_nothing()
+        await page.leave()
+
+    run(story())
+
+
+def test_one_address_has_a_limit_of_sockets_and_gets_its_places_back(settings):
+    settings.SOCKETS_PER_ADDRESS = 2
+
+    async def story() -> None:
+        order = await in_thread(place)
+        pages = [OpenPage(order.public_id) for _ in range(3)]
+        answers = [await page.connect() for page in pages]
+        assert answers == [None, None, 4429]
+        for page in pages[:2]:
+            await page.leave()
+        assert not consumers._sockets
+
+    run(story())
+
+
+def test_a_change_is_committed_although_redis_is_away(monkeypatch):
+    monkeypatch.setattr("shop.courtesy.pause.until", float("inf"))
+    order = place()
+    services.cancel_order(public_id=order.public_id, now=timezone.now())
+    assert status.read(order.public_id).body["state"] == "cancelled"
+
+
+def test_a_stale_copy_in_the_cache_does_not_count_after_a_newer_version():
+    order = place()
+    status.read(order.public_id)
+    stale = cache.get(status._cache_name(order.public_id))
+    with transaction.atomic():
+        tell(locked(order.number))
+    cache.set(status._cache_name(order.public_id), stale)
+    assert status.read(order.public_id, at_least=2).version == 2
+
+
+def test_nothing_is_announced_when_the_change_is_rolled_back():
+    order = place()
+    with transaction.atomic():
+        tell(locked(order.number))
+        transaction.set_rollback(True)
+    assert status.read(order.public_id).version == 1
