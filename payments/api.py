@@ -30,12 +30,16 @@ class StrictInteger(serializers.IntegerField):
 
 
 class RefundRequest(serializers.Serializer[dict[str, Any]]):
+    """What a refund asks for. Amounts in minor units."""
+
     amount_minor = StrictInteger(min_value=1, max_value=10**12)
     refunded_so_far_minor = StrictInteger(min_value=0, max_value=10**12)
     reason = serializers.CharField(max_length=200)
 
 
 class RefundAnswer(serializers.Serializer[dict[str, Any]]):
+    """A refund as the API shows it."""
+
     reference = serializers.CharField()
     payment = serializers.CharField()
     state = serializers.CharField()
@@ -43,6 +47,8 @@ class RefundAnswer(serializers.Serializer[dict[str, Any]]):
 
 
 class PaymentAnswer(serializers.Serializer[dict[str, Any]]):
+    """A payment as the API shows it."""
+
     reference = serializers.CharField()
     gateway = serializers.CharField()
     method = serializers.CharField()
@@ -69,6 +75,8 @@ class MayView(BasePermission):
 
 
 class StaffView(APIView):
+    """Staff, by token or by session with CSRF."""
+
     authentication_classes = [TokenAuthentication, SessionAuthentication]
     permission_classes = [MayView]
 

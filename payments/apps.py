@@ -4,5 +4,7 @@ from django.apps import AppConfig
 
 
 class PaymentsConfig(AppConfig):
+    """Attempts to collect money, and the doors to them."""
+
     name = "payments"
     verbose_name = "Payments"

@@ -73,9 +73,7 @@ def _settles(intent: PaymentIntent, payments: list[Payment], capture: base.Captu
     )
 
 
-def _settle(
-    intent: PaymentIntent, payments: list[Payment], row: Payment, trail: Trail
-) -> None:
+def _settle(intent: PaymentIntent, payments: list[Payment], row: Payment, trail: Trail) -> None:
     # The unique index is checked at once: retire the live row before this one settles.
     for other in payments:
         if other.role == Role.LIVE and other is not row:

@@ -15,13 +15,13 @@ from payments.models.payment import Role
 from payments.recording import record_outcome
 from payments.trail import Trail
 from payments.views import Closing
+from shop import failpoints
 
 
-def close(
-    *, order_reference: str, amount_minor: int, currency: str, now: datetime
-) -> Closing:
+def close(*, order_reference: str, amount_minor: int, currency: str, now: datetime) -> Closing:
     """Stop every further payment of an order; what the gateway's answers allow to say."""
     live = _want_closed(order_reference, amount_minor, currency, now)
+    failpoints.reach("close.committed")
     if live is not None:
         answer, row, at = pursue_close(live, source="close", now=now)
         if answer is CloseAnswer.NOT_CLOSABLE:
@@ -110,4 +110,3 @@ def standing(order_reference: str) -> Closing:
     if any(not p.is_final for p in payments):
         return Closing.WAITING
     return Closing.CLOSED
-

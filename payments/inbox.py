@@ -12,7 +12,7 @@ from payments import polling, refunding, registry, reviews
 from payments.gateways.base import RawRequest
 from payments.models import Notification, Payment, Refund
 from payments.models.desk import ReviewKind
-from shop import courtesy
+from shop import courtesy, failpoints
 from shop.logs import get_logger
 
 log = get_logger(__name__)
@@ -54,6 +54,7 @@ def receive(gateway_name: str, request: RawRequest, *, now: datetime) -> list[in
             )
             if row := cursor.fetchone():
                 stored.append(row[0])
+    failpoints.reach("notification.stored")
     for notification_id in stored:
         courtesy.enqueue("payments.process_notification", notification_id=notification_id)
     return stored

@@ -17,8 +17,8 @@ from payments.models import Payment
 from payments.models.desk import ReviewKind
 from payments.outcomes import Kind, Move, Outcome, decide
 from payments.trail import Trail, tell_end
-from payments.views import SECRET_FIELDS
-from shop import courtesy
+from payments.views import WITHHELD
+from shop import courtesy, failpoints
 from shop.logs import get_logger
 
 log = get_logger(__name__)
@@ -72,8 +72,10 @@ def _record(
         trail.write()
         if then is not None:
             then(payment)
+        failpoints.reach("outcome.recording")
         if trail.changes:
             transaction.on_commit(lambda: forget_cached(intent.order_reference))
+    failpoints.reach("outcome.committed")
     log.info(
         "payments.outcome.recorded",
         payment=reference,
@@ -129,7 +131,7 @@ def _fill_in(payment: Payment, outcome: Outcome, source: str) -> None:
 
 def stored_presentation(presentation: base.Presentation) -> dict[str, object]:
     """The presentation as its column keeps it, secrets named."""
-    return {**presentation.as_dict(), SECRET_FIELDS: list(presentation.secret_fields)}
+    return {**presentation.as_dict(), WITHHELD: list(presentation.secret_fields)}
 
 
 def _review(payment: Payment, outcome: Outcome, trail: Trail) -> None:
@@ -163,4 +165,3 @@ def live_cache_name(order_reference: str) -> str:
 def forget_cached(order_reference: str) -> None:
     """The cached answer no longer tells the truth."""
     courtesy.drop(live_cache_name(order_reference))
-

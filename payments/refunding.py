@@ -22,7 +22,7 @@ from payments.models.refund import RefundKind, RefundState
 from payments.problems import NotRefundable, PaymentNotFound, RefundedMeanwhile, RefundTooLarge
 from payments.trail import Trail
 from payments.views import RefundView, refund_view
-from shop import outbox
+from shop import failpoints, outbox
 from shop.idempotency import Claim
 
 
@@ -104,6 +104,7 @@ def drive(reference: str, *, now: datetime) -> None:
     task = _take(reference, now=now)
     if task is None:
         return
+    failpoints.reach("refund.committed")
     refund, send = task
     asking.forbid_transaction()
     began = time.monotonic()
@@ -119,6 +120,7 @@ def drive(reference: str, *, now: datetime) -> None:
     except base.Unknown as doubt:
         record_refund(reference, None, doubt.why, now=now)
         return
+    failpoints.reach("refund.answered")
     later = now + timedelta(seconds=time.monotonic() - began)
     record_refund(reference, snapshot, "", now=later)
 

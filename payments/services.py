@@ -144,16 +144,12 @@ def refund_payment(
 
 def return_capture(*, order_reference: str, reason: str, now: datetime) -> RefundView:
     """Late money that its order cannot take: write the refund in the caller's transaction."""
-    return refunding.return_late_capture(
-        order_reference=order_reference, reason=reason, now=now
-    )
+    return refunding.return_late_capture(order_reference=order_reference, reason=reason, now=now)
 
 
 def list_payments(*, order_reference: str) -> list[PaymentView]:
     """Every attempt of an order, oldest first, with its refunds: two queries."""
-    payments = list(
-        Payment.objects.filter(intent__order_reference=order_reference).order_by("id")
-    )
+    payments = list(Payment.objects.filter(intent__order_reference=order_reference).order_by("id"))
     refunds: dict[int, list[Refund]] = {}
     if any(p.has_money for p in payments):
         for refund in Refund.objects.filter(payment__in=payments).order_by("id"):

@@ -25,7 +25,7 @@ from payments.problems import (
 from payments.recording import live_cache_name, poll_pause, record_outcome
 from payments.references import new_reference
 from payments.views import PaymentView, Started, is_cacheable, payment_view
-from shop import courtesy, outbox
+from shop import courtesy, failpoints, outbox
 from shop.idempotency import Claim
 
 #: A cached answer may lag behind the truth for this long at most; pages read the database.
@@ -46,6 +46,10 @@ class Wish:
     locale: str
     claim: Claim | None
 
+    def check_method(self) -> None:
+        """Raises MethodNotOffered before anything is written."""
+        _ = self.target
+
     @property
     def target(self) -> tuple[str, str]:
         """(gateway, its method). Raises MethodNotOffered."""
@@ -65,7 +69,7 @@ class _Shown(Exception):
 
 def start(wish: Wish, *, now: datetime) -> Started:
     """The payment for this wish. Raises what the door's `start_payment` names."""
-    assert wish.target
+    wish.check_method()
     if wish.claim is not None:
         wish.claim.recall()
     if cached := _cached(wish):
@@ -239,7 +243,9 @@ def _check_rate(payments: list[Payment], now: datetime) -> None:
 
 def send(wish: Wish, payment: Payment, *, now: datetime) -> Started:
     """Ask the gateway to open it and record the answer, with the key's answer beside it."""
+    failpoints.reach("payment.committed")
     answer = asking.create(payment, now=now)
+    failpoints.reach("gateway.answered")
     created = payment.send_count == 1
 
     def store(row: Payment) -> None:

@@ -81,9 +81,7 @@ def _may_be_left(
     return None
 
 
-def _open_new(
-    wish: Wish, old: Payment, dead_after: datetime | None, *, now: datetime
-) -> Started:
+def _open_new(wish: Wish, old: Payment, dead_after: datetime | None, *, now: datetime) -> Started:
     """Retire the old attempt and write the new one, in one transaction; then send it."""
     with transaction.atomic(durable=True):
         intent = PaymentIntent.objects.make_or_lock(
@@ -106,11 +104,10 @@ def _open_new(
                 new = starting.born(wish, intent, payments, now=now)
     if left is not None:
         return _leave(wish, left, now=now)
-    if new is None:
-        # Somebody opened another one while we asked: that is the payment in flight.
-        assert live is not None
-        return Started(payment_view(live, wish.order_reference), created=False)
-    return starting.send(wish, new, now=now)
+    if new is not None:
+        return starting.send(wish, new, now=now)
+    # Somebody opened another one while we asked: that is the payment in flight.
+    return Started(payment_view(live or old, wish.order_reference), created=False)
 
 
 def _come_back(wish: Wish, old: Payment, *, now: datetime) -> Started:

@@ -153,13 +153,13 @@ def payment_view(
 def _shown(presentation: dict[str, Any] | None) -> dict[str, Any] | None:
     if presentation is None:
         return None
-    return {k: v for k, v in presentation.items() if k != SECRET_FIELDS}
+    return {k: v for k, v in presentation.items() if k != WITHHELD}
 
 
 #: Beside a stored presentation: which of its fields must not be cached.
-SECRET_FIELDS = "_secret"
+WITHHELD = "_withheld"
 
 
 def is_cacheable(presentation: dict[str, Any] | None) -> bool:
     """A client token never goes into a cache."""
-    return presentation is not None and not presentation.get(SECRET_FIELDS)
+    return presentation is not None and not presentation.get(WITHHELD)

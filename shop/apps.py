@@ -4,6 +4,8 @@ from django.apps import AppConfig
 
 
 class ShopConfig(AppConfig):
+    """The roof and the ground."""
+
     name = "shop"
     verbose_name = "Shop"
 

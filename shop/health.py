@@ -1,6 +1,8 @@
 """For operators: is the process alive, can it serve, and what are its figures?"""
 
-from django.core.cache import cache
+from functools import cache
+
+from django.core.cache import cache as redis
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -9,8 +11,6 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shop import courtesy, problems
-
-_migrated = False
 
 
 @require_safe
@@ -28,23 +28,29 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def _database_ready() -> bool:
-    global _migrated
     try:
-        if not _migrated:
-            executor = MigrationExecutor(connection)
-            _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+        return _migrated()
     except OperationalError:
         return False
-    return _migrated
+
+
+@cache
+def _migrated() -> bool:
+    """Asked until the answer is yes: a process does not outlive its schema's version."""
+    executor = MigrationExecutor(connection)
+    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if pending:
+        raise OperationalError(f"{len(pending)} migrations are missing")
+    return True
 
 
 def _redis_answers() -> bool:
     if courtesy.pause.active():
         return False
     try:
-        cache.get("readyz")
+        redis.get("readyz")
     except courtesy.REDIS_TROUBLE:
         return False
     return True

@@ -21,6 +21,7 @@ from django.db import connection, transaction
 from django.utils.dateparse import parse_datetime
 from django.utils.module_loading import import_string
 
+from shop import failpoints
 from shop.logs import get_logger
 from shop.models import OutboxMessage
 
@@ -128,6 +129,7 @@ def _claim(*, now: datetime, limit: int) -> list[OutboxMessage]:
 
 
 def _deliver(message: OutboxMessage, *, now: datetime) -> bool:
+    failpoints.reach("relay.claimed")
     try:
         with transaction.atomic(durable=True):
             # Lock order is intent, order, stock: the handler takes the other two.
@@ -135,6 +137,7 @@ def _deliver(message: OutboxMessage, *, now: datetime) -> bool:
             row = OutboxMessage.objects.select_for_update().get(pk=message.pk)
             if row.done_at is None:
                 _handler(row.subscriber)(_from_json(row.topic, row.payload), now=now)
+                failpoints.reach("relay.delivering")
                 row.done_at, row.next_try_at, row.last_error = now, None, ""
                 row.save(update_fields=["done_at", "next_try_at", "last_error"])
         return True

@@ -74,9 +74,7 @@ def problem_response(problem: Problem) -> HttpResponse:
 def page_response(request: HttpRequest, problem: Problem) -> HttpResponse:
     """The same refusal as a page for a person."""
     name = str(problem.status) if problem.status in (400, 403, 404, 429, 500) else "problem"
-    response = render(
-        request, f"{name}.html", {"problem": problem}, status=problem.status
-    )
+    response = render(request, f"{name}.html", {"problem": problem}, status=problem.status)
     return _dressed(response, problem)
 
 

@@ -194,6 +194,11 @@ CELERY_BEAT_SCHEDULE = {
     ]
 }
 
+# A test names the point at which the process shall die (shop/failpoints.py).
+FAILPOINT = env.str("FAILPOINT", default="")
+if FAILPOINT and not DEBUG:
+    raise ImproperlyConfigured("FAILPOINT is for tests: it ends processes. Unset it.")
+
 # --- The outbox --------------------------------------------------------------------------------
 OUTBOX_SUBSCRIBERS = SUBSCRIBERS
 OUTBOX_LOCK = "payments.services.lock_intent"
@@ -272,7 +277,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
 }
 
-# --- Security --------------------------------------------------------------------------------------
+# --- Security ----------------------------------------------------------------------------------
 SECURE = env.bool("SECURE", default=SHOP_URL.startswith("https://"))
 SECURE_SSL_REDIRECT = SECURE
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
@@ -302,7 +307,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- Logs: one line a fact, never a body, an address or a secret -------------------------------------
+# --- Logs: one line a fact, never a body, an address or a secret -------------------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

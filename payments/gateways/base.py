@@ -152,6 +152,8 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class CloseResult:
+    """The answer to a close, with the payment as the gateway then showed it."""
+
     answer: CloseAnswer
     dead_after: datetime | None = None
     snapshot: Snapshot | None = None
@@ -159,6 +161,8 @@ class CloseResult:
 
 @dataclass(frozen=True)
 class RefundRequest:
+    """The exact refund, repeated unchanged by every re-send."""
+
     reference: str  # ours: the gateway's idempotency key for this refund
     payment: PaymentRef
     amount_minor: int
@@ -169,6 +173,8 @@ class RefundRequest:
 
 @dataclass(frozen=True)
 class RefundSnapshot:
+    """The gateway's own word about one refund."""
+
     state: RefundState
     gateway_id: str = ""
     amount_minor: int | None = None

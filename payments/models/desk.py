@@ -41,6 +41,8 @@ class Notification(models.Model):
 
 
 class ReviewKind(models.TextChoices):
+    """Why a person is needed."""
+
     WRONG_AMOUNT = "wrong_amount", "Wrong amount or currency"
     POLLING_EXHAUSTED = "polling_exhausted", "No final answer from the gateway"
     MANUAL_REFUND = "manual_refund", "Refund to be made by hand"

@@ -8,6 +8,8 @@ from django.db.models import Q
 
 
 class IntentQuerySet(models.QuerySet["PaymentIntent"]):
+    """Making and locking intents."""
+
     def make_or_lock(
         self, *, order_reference: str, amount_minor: int, currency: str, now: datetime
     ) -> "PaymentIntent":

@@ -13,6 +13,8 @@ from django_fsm import FSMField, transition
 
 
 class State(models.TextChoices):
+    """Where an attempt stands."""
+
     CREATED = "created"  # on disk; the gateway has not answered yet
     OPEN = "open"  # the shopper can pay
     UNKNOWN = "unknown"  # the gateway's answer was lost
@@ -24,6 +26,8 @@ class State(models.TextChoices):
 
 
 class Role(models.TextChoices):
+    """What an attempt means to its intent."""
+
     NONE = "none"
     LIVE = "live"  # the one attempt that the shopper can pay now
     SETTLING = "settling"  # the one capture that pays the intent, for ever
@@ -35,6 +39,8 @@ UNPAID = [*UNSETTLED, State.DECLINED, State.CLOSED]
 
 
 class PaymentQuerySet(models.QuerySet["Payment"]):
+    """Questions about many attempts."""
+
     def unsettled(self) -> "PaymentQuerySet":
         """Attempts on which money may still arrive, as far as we know."""
         return self.filter(state__in=UNSETTLED)
@@ -57,9 +63,7 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
     def hasten(self, *, order_reference: str, now: datetime) -> list[str]:
         """Bring the next ask of an order's attempts forward; the references concerned."""
-        due = self.unsettled().filter(
-            intent__order_reference=order_reference, next_poll_at__gt=now
-        )
+        due = self.unsettled().filter(intent__order_reference=order_reference, next_poll_at__gt=now)
         # Whoever holds a row is talking about it already.
         with transaction.atomic():
             free = due.select_for_update(of=("self",), skip_locked=True)
@@ -91,8 +95,11 @@ class Payment(models.Model):
     request = models.JSONField(default=dict)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    gateway_order_id = models.CharField(max_length=64, null=True, blank=True)
-    gateway_transaction_id = models.CharField(max_length=64, null=True, blank=True)
+    # NULL until the gateway has told it: unique, and many may wait.
+    gateway_order_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
+    gateway_transaction_id = models.CharField(  # noqa: DJ001
+        max_length=64, null=True, blank=True
+    )
     presentation = models.JSONField(null=True)
     note = models.CharField(max_length=200, blank=True)
     # Sending: how often, when last, and until when somebody is at it.

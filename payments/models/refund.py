@@ -8,6 +8,8 @@ from django_fsm import FSMField, transition
 
 
 class RefundState(models.TextChoices):
+    """Where a refund stands."""
+
     REQUESTED = "requested"  # waits for a second person
     APPROVED = "approved"  # on disk, to be sent
     SENT = "sent"  # sent; the answer counts as "perhaps"
@@ -17,6 +19,8 @@ class RefundState(models.TextChoices):
 
 
 class RefundKind(models.TextChoices):
+    """Why money goes back."""
+
     STAFF = "staff"
     SURPLUS = "surplus"  # a capture that does not settle
     RETURNED = "returned"  # a late capture that its order could not take
