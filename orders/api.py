@@ -66,9 +66,9 @@ class ShopperView(APIView):
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> Response:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        patch_cache_control(response, no_store=True, private=True)
-        return response
+        answer: Response = super().finalize_response(request, response, *args, **kwargs)
+        patch_cache_control(answer, no_store=True, private=True)
+        return answer
 
 
 class Products(ShopperView):

@@ -6,13 +6,13 @@ from django.utils import timezone
 from orders import services
 
 
-@shared_task(name="orders.expire_unpaid_orders")  # type: ignore[untyped-decorator]
+@shared_task(name="orders.expire_unpaid_orders")
 def expire_unpaid_orders() -> int:
     """Close what expired, after asking."""
     return services.expire_unpaid_orders(now=timezone.now())
 
 
-@shared_task(name="orders.refresh_paying_orders")  # type: ignore[untyped-decorator]
+@shared_task(name="orders.refresh_paying_orders")
 def refresh_paying_orders() -> int:
     """Ask about what has been paying for long."""
     return services.refresh_paying_orders(now=timezone.now())

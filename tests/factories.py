@@ -6,50 +6,51 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import factory
 from django.utils import timezone
+from factory.declarations import LazyAttribute, SelfAttribute, Sequence
+from factory.django import DjangoModelFactory
 
 from orders import services
 from orders.models import DeliveryOption, DeliveryPrice, Order, Price, Product
 from shop.idempotency import Claim
 
 
-class ProductFactory(factory.django.DjangoModelFactory):
-    """A good with stock and a price in euro; `prices={"JPY": 300}` sets others."""
-
+class _Product(DjangoModelFactory[Product]):
     class Meta:
         model = Product
-        skip_postgeneration_save = True
 
     class Params:
         stock = 100
 
-    sku = factory.Sequence(lambda n: f"good-{n}")
-    title = factory.LazyAttribute(lambda good: f"Good {good.sku}")
-    title_de = factory.LazyAttribute(lambda good: f"Ware {good.sku}")
-    stock_initial = factory.SelfAttribute("stock")
-    stock_free = factory.SelfAttribute("stock")
-
-    @factory.post_generation
-    def prices(self, create: bool, extracted: Mapping[str, int] | None, **kwargs: Any) -> None:
-        for currency, amount_minor in (extracted or {"EUR": 1999}).items():
-            Price.objects.create(product=self, currency=currency, amount_minor=amount_minor)
+    sku = Sequence(lambda n: f"good-{n}")
+    title = LazyAttribute(lambda good: f"Good {good.sku}")
+    title_de = LazyAttribute(lambda good: f"Ware {good.sku}")
+    stock_initial = SelfAttribute("stock")
+    stock_free = SelfAttribute("stock")
 
 
-class DeliveryFactory(factory.django.DjangoModelFactory):
-    """A way of delivery for 4.90 euro."""
-
+class _Delivery(DjangoModelFactory[DeliveryOption]):
     class Meta:
         model = DeliveryOption
-        skip_postgeneration_save = True
 
     code = "standard"
     title = "Standard"
 
-    @factory.post_generation
-    def prices(self, create: bool, extracted: Mapping[str, int] | None, **kwargs: Any) -> None:
-        for currency, amount_minor in (extracted or {"EUR": 490}).items():
-            DeliveryPrice.objects.create(option=self, currency=currency, amount_minor=amount_minor)
+
+def ProductFactory(*, prices: Mapping[str, int] | None = None, **changes: Any) -> Product:
+    """A good with stock and a price in euro; `prices={"JPY": 300}` sets others."""
+    product = _Product.create(**changes)
+    for currency, amount_minor in (prices or {"EUR": 1999}).items():
+        Price.objects.create(product=product, currency=currency, amount_minor=amount_minor)
+    return product
+
+
+def DeliveryFactory(*, prices: Mapping[str, int] | None = None, **changes: Any) -> DeliveryOption:
+    """A way of delivery for 4.90 euro."""
+    option = _Delivery.create(**changes)
+    for currency, amount_minor in (prices or {"EUR": 490}).items():
+        DeliveryPrice.objects.create(option=option, currency=currency, amount_minor=amount_minor)
+    return option
 
 
 def new_key() -> str:

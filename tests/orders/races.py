@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any
 
 from django.db import connection
 
-T = TypeVar("T")
 ENDS_WITHIN_SECONDS = 60
 
 
-def at_once(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
+def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """What each call returned or raised; all start together."""
     barrier = threading.Barrier(len(calls))
-    results: list[T | Exception] = [AssertionError("did not end")] * len(calls)
+    results: list[Any] = [AssertionError("did not end")] * len(calls)
 
     def run(position: int) -> None:
         try:
