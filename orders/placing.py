@@ -107,7 +107,10 @@ def place_basket(
     except BaseException:
         courtesy.drop(name)  # the shopper corrects the form and places again
         raise
-    courtesy.put(name, placed.order.public_id, seconds=PLACED_SECONDS)
+    if placed.same_wish:
+        courtesy.drop(name)  # the shopper may insist: this content is not placed yet
+    else:
+        courtesy.put(name, placed.order.public_id, seconds=PLACED_SECONDS)
     remember(placed.order)
     if placed.same_wish and placed.order.state == Order.State.PAYING:
         payments.refresh_intent(order_reference=placed.order.number, now=now)
