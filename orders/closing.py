@@ -52,7 +52,7 @@ def close(order: Order, *, source: str, now: datetime, claim: Claim | None = Non
         order = locked(order.number)
         if answer == Closing.CLOSED:
             outcomes.cancel(order, source=source, now=now)
-        elif order.state in (State.UNPAID, State.PAYING):
+        elif order.is_open:
             _try_again_later(order, now=now)
         if claim is not None:
             claim.store(*as_answer(order), now=now)

@@ -41,7 +41,7 @@ def attempt_started(order: Order, *, source: str, now: datetime) -> None:
 
 def money_came(order: Order, *, captured_at: datetime, source: str, now: datetime) -> None:
     """The settling capture: paid, or, when cancelled, paid after all or sent back."""
-    if order.state in (State.UNPAID, State.PAYING):
+    if order.is_open:
         move_stock(order.pk, StockMovement.Kind.SELL, now=now)
         _mark_paid(order, "confirm", captured_at, source=source, now=now)
     elif order.state == State.CANCELLED and order.capture_returned_at is None:
@@ -58,7 +58,7 @@ def money_came(order: Order, *, captured_at: datetime, source: str, now: datetim
 
 def attempts_ended(order: Order, *, source: str, now: datetime) -> None:
     """Nothing may arrive any more: cancelled when that was wanted, else payable again."""
-    if order.state not in (State.UNPAID, State.PAYING):
+    if not order.is_open:
         return
     if order.cancel_wanted_at is not None:
         # Until the intent is known to be closed, the one who closes it records the end.
@@ -70,7 +70,7 @@ def attempts_ended(order: Order, *, source: str, now: datetime) -> None:
 
 def cancel(order: Order, *, source: str, now: datetime) -> None:
     """Closed unpaid, proven by the gateway's answer: the pieces go back."""
-    if order.state not in (State.UNPAID, State.PAYING):
+    if not order.is_open:
         return
     move_stock(order.pk, StockMovement.Kind.RELEASE, now=now)
     move(

@@ -10,7 +10,9 @@ from datetime import datetime
 from orders import outcomes
 from orders.events import OrderPaid
 from orders.invoices import issue
+from orders.models import Order
 from orders.moves import locked, tell
+from orders.problems import OrderClosed
 from payments.events import (
     PaymentCaptured,
     PaymentEnded,
@@ -24,8 +26,16 @@ SOURCE = "payments"
 
 
 def on_payment_started(fact: PaymentStarted, *, now: datetime) -> None:
-    """unpaid → paying. A replay after the attempt's end is undone by `refresh_paying_orders`."""
-    outcomes.attempt_started(locked(fact.order_reference), source=SOURCE, now=now)
+    """unpaid → paying, in the start's own transaction; no money has moved, so it may refuse.
+
+    Raises OrderClosed when the order is cancelled or wanted so, although payments were not
+    told to close yet. A replay after the attempt's end is undone by `refresh_paying_orders`.
+    """
+    order = locked(fact.order_reference)
+    is_ending = order.is_open and not order.is_payable
+    if is_ending or order.state == Order.State.CANCELLED:
+        raise OrderClosed
+    outcomes.attempt_started(order, source=SOURCE, now=now)
 
 
 def on_payment_captured(fact: PaymentCaptured, *, now: datetime) -> None:

@@ -181,11 +181,14 @@ class Order(models.Model):
         """A refund failed after all: the money is still here."""
 
     @property
+    def is_open(self) -> bool:
+        """Whether its money is still awaited."""
+        return self.state in (OrderState.UNPAID, OrderState.PAYING)
+
+    @property
     def is_payable(self) -> bool:
         """Whether a payment may be opened now; the intent's own `closed_at` has the last word."""
-        return (
-            self.state in (OrderState.UNPAID, OrderState.PAYING) and self.cancel_wanted_at is None
-        )
+        return self.is_open and self.cancel_wanted_at is None
 
     @property
     def is_closed_to_new_payments(self) -> bool:

@@ -58,6 +58,10 @@ REFRESH_SECONDS = {
 
 #: The invoice rides the relay, which runs each second.
 INVOICE_SECONDS = 2
+#: A push tells of the order; that a bank answered about a payment only shows on the page.
+WAITING = {Situation.CHECKING, Situation.SWITCHING, Situation.CLOSING}
+WAITING_SECONDS = 3
+WAITING_SECONDS_LATER = 10
 
 
 @dataclass(frozen=True)
@@ -191,20 +195,12 @@ class OrderPage:
 
     @property
     def reread_seconds(self) -> int | None:
-        """When time alone will change the words: the script reads the page again then."""
+        """When to read the page again though no push came: time or a payment may have moved."""
         if not self._has_papers:
             return INVOICE_SECONDS
-        if self.situation is not Situation.CHECKING:
+        if self.situation not in WAITING:
             return None
-        steps = (
-            situations.MAY_SWITCH_AFTER_SECONDS,
-            situations.SLOW_AFTER_SECONDS,
-            situations.VERY_SLOW_AFTER_SECONDS,
-        )
-        ahead = (
-            int(step - self.waited_seconds) + 1 for step in steps if step > self.waited_seconds
-        )
-        return next(ahead, None)
+        return WAITING_SECONDS_LATER if self.is_slow else WAITING_SECONDS
 
     # --- paying ------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from orders import services
+from orders.models import Order
 from orders.problems import OrderAlreadyPaid, OrderClosed
 from payments import services as payments
 from tests.factories import ProductFactory, place
@@ -130,3 +131,26 @@ def test_returned_money_is_not_kept_when_pieces_come_back(bank):
     late_money(bank, order, reference)
     services.reconcile(order.number, source="test", now=timezone.now())
     assert (fresh(order).state, stock(good)) == ("cancelled", (1, 0, 0))
+
+
+def test_no_payment_starts_once_the_wish_to_cancel_is_committed(bank):
+    order = place()
+    pay(order, "card")  # so that the terms and the intent are there
+    Order.objects.filter(pk=order.pk).update(cancel_wanted_at=timezone.now())
+    with pytest.raises(OrderClosed):
+        pay(order, "qr")
+    states = [p.method for p in payments.list_payments(order_reference=order.number)]
+    assert states == ["card"]
+
+
+def test_a_process_that_died_while_cancelling_is_followed_by_the_sweep(bank):
+    good = ProductFactory(stock=5)
+    order = place((good, 1))
+    reference = pay(order).payment.reference
+    soon = timezone.now() + timedelta(seconds=31)
+    Order.objects.filter(pk=order.pk).update(
+        cancel_wanted_at=timezone.now(), cancel_reason="shopper", next_close_at=soon
+    )
+    assert services.expire_unpaid_orders(now=soon) == 1
+    assert (fresh(order).state, fresh(order).cancel_reason) == ("cancelled", "shopper")
+    assert (stock(good), bank.pay(reference).status_code) == ((5, 0, 0), 409)
