@@ -138,7 +138,7 @@ def enqueue(task: str, *, countdown_seconds: float = 0, **kwargs: Any) -> None:
 
 
 @remembered
-def _senders(process_id: int) -> ProducerPool:
+def _senders(process_id: int) -> Any:
     """Connections that only send, and give up as soon as every other courtesy does.
 
     Celery's own wait for as long as a worker may: 2 s on a frozen broker, 6 s on a dead one.
@@ -152,7 +152,7 @@ def _senders(process_id: int) -> ProducerPool:
         }
     )
     size = settings.DATABASE_POOL_SIZE
-    return ProducerPool(connection.Pool(limit=size), limit=size)
+    return ProducerPool(connection.Pool(limit=size), limit=size)  # type: ignore[no-untyped-call]
 
 
 def publish(group: str, message: dict[str, Any]) -> None:
