@@ -13,7 +13,7 @@ from payments.models.desk import ReviewKind
 from payments.models.payment import Role
 from payments.models.refund import RefundKind
 from payments.references import new_reference
-from payments.trail import Trail, tell_end
+from payments.trail import Trail, tell_end, tell_refund_done
 from shop import outbox
 
 
@@ -27,6 +27,9 @@ def book(
     """Book every capture that the gateway shows under this payment's reference."""
     booked = {p.gateway_transaction_id for p in payments if p.gateway == payment.gateway}
     fresh = [c for c in _captures(snapshot) if c.transaction_id not in booked]
+    for row in payments:
+        if row.has_money and row.gateway == payment.gateway:
+            _adopt_refunds(row, snapshot, trail)
     if not fresh:
         payment.next_poll_at = None
     for capture in fresh:
@@ -105,11 +108,11 @@ def _send_back(
     """Book money that does not pay the intent and write its refund."""
     right_money = (capture.amount_minor, capture.currency) == (intent.amount_minor, intent.currency)
     trail.step(row, "surplus", "" if right_money else "wrong amount or currency")
-    row.refunded_minor = min(capture.refunded_minor, capture.amount_minor)
-    back_minor = row.refundable_minor
-    row.refund_pending_minor = back_minor
     row.save()
-    adopt_refunds(row, snapshot, trail)
+    _adopt_refunds(row, snapshot, trail)
+    back_minor = row.refundable_minor
+    row.refund_pending_minor += back_minor
+    row.save()
     refund = write_refund(row, back_minor, RefundKind.SURPLUS, trail) if back_minor else None
     if not right_money:
         reviews.open_case(
@@ -167,23 +170,34 @@ def write_refund(
     return refund
 
 
-def adopt_refunds(row: Payment, snapshot: base.Snapshot | None, trail: Trail) -> None:
+def _adopt_refunds(row: Payment, snapshot: base.Snapshot | None, trail: Trail) -> None:
     """Book refunds that the gateway shows on this transaction and we have lost."""
-    for shown in snapshot.refunds if snapshot else ():
-        if (
-            shown.transaction_id != row.gateway_transaction_id
-            or shown.state is not base.RefundState.DONE
-            or Refund.objects.filter(reference=shown.reference).exists()
-        ):
-            continue
-        refund = Refund(
-            reference=shown.reference,
-            payment=row,
-            kind=RefundKind.ADOPTED,
-            amount_minor=shown.amount_minor,
-            currency=row.captured_currency,
-            reason="shown by the gateway",
-            created_at=trail.now,
-        )
-        trail.step(refund, "done", "adopted")
-        refund.save()
+    shown = [
+        fact
+        for fact in (snapshot.refunds if snapshot else ())
+        if fact.transaction_id == row.gateway_transaction_id and fact.state is base.RefundState.DONE
+    ]
+    if not shown:
+        return
+    known = Refund.objects.filter(reference__in=[fact.reference for fact in shown])
+    references = set(known.values_list("reference", flat=True))
+    for fact in shown:
+        if fact.reference not in references and fact.amount_minor <= row.refundable_minor:
+            _adopt(row, fact, trail)
+
+
+def _adopt(row: Payment, fact: base.RefundFact, trail: Trail) -> None:
+    refund = Refund(
+        reference=fact.reference,
+        payment=row,
+        kind=RefundKind.ADOPTED,
+        amount_minor=fact.amount_minor,
+        currency=row.captured_currency,
+        reason="shown by the gateway",
+        created_at=trail.now,
+    )
+    trail.step(refund, "done", "adopted")
+    row.refunded_minor += fact.amount_minor
+    row.save()
+    refund.save()
+    tell_refund_done(refund, row, trail)

@@ -13,14 +13,14 @@ from django.conf import settings
 from django.db import transaction
 
 from payments import asking, booking, registry, reviews
-from payments.events import RefundDone, RefundFailed
+from payments.events import RefundFailed
 from payments.gateways import base
 from payments.models import Payment, PaymentIntent, Refund
 from payments.models.desk import ReviewKind
 from payments.models.payment import Role
 from payments.models.refund import RefundKind, RefundState
 from payments.problems import NotRefundable, PaymentNotFound, RefundedMeanwhile, RefundTooLarge
-from payments.trail import Trail
+from payments.trail import Trail, tell_refund_done
 from payments.views import RefundView, refund_view
 from shop import failpoints, outbox
 from shop.idempotency import Claim
@@ -201,17 +201,7 @@ def _done(refund: Refund, trail: Trail) -> None:
         payment.refund_pending_minor -= refund.amount_minor
     payment.refunded_minor += refund.amount_minor
     trail.step(refund, "done")
-    outbox.publish(
-        RefundDone(
-            order_reference=trail.order_reference,
-            payment=payment.reference,
-            refund=refund.reference,
-            amount_minor=refund.amount_minor,
-            settles=payment.role == Role.SETTLING,
-            fully_refunded=payment.refunded_minor == payment.captured_minor,
-        ),
-        now=trail.now,
-    )
+    tell_refund_done(refund, payment, trail)
 
 
 def _failed(refund: Refund, trail: Trail) -> None:

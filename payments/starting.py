@@ -203,6 +203,7 @@ def born(wish: Wish, intent: PaymentIntent, payments: list[Payment], *, now: dat
     lifetime = registry.capabilities(gateway, method).lifetime
     request = CreateRequest(
         reference=reference,
+        order_reference=intent.order_reference,
         method=method,
         amount_minor=wish.amount_minor,
         currency=wish.currency,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from payments.events import PaymentEnded
+from payments.events import PaymentEnded, RefundDone
 from payments.models import Payment, Refund
 from payments.models.payment import Role
 from shop import outbox
@@ -53,6 +53,21 @@ def tell_end(trail: Trail, ended: Payment, payments: list[Payment]) -> None:
             order_reference=trail.order_reference,
             payment=ended.reference,
             may_still_arrive=any(not p.is_final for p in payments),
+        ),
+        now=trail.now,
+    )
+
+
+def tell_refund_done(refund: Refund, payment: Payment, trail: Trail) -> None:
+    """Money went back; the payment's sums already say so."""
+    outbox.publish(
+        RefundDone(
+            order_reference=trail.order_reference,
+            payment=payment.reference,
+            refund=refund.reference,
+            amount_minor=refund.amount_minor,
+            settles=payment.role == Role.SETTLING,
+            fully_refunded=payment.refunded_minor == payment.captured_minor,
         ),
         now=trail.now,
     )

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS payments (
     state TEXT NOT NULL CHECK (state IN ('open', 'paid', 'declined', 'closed')),
     amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
     currency TEXT NOT NULL,
+    order_reference TEXT NOT NULL,  -- the merchant's own word, told back
     subject TEXT NOT NULL,
     created_at REAL NOT NULL,
     expires_at REAL NOT NULL,

@@ -130,6 +130,7 @@ def describe(books: Books, reference: str, shown: str = "") -> dict[str, Any]:
         "currency": first["currency"],
         "created_at": rfc3339(first["created_at"]),
         "expires_at": rfc3339(first["expires_at"]),
+        "order_reference": first["order_reference"],
         "last_decline": first["last_decline"],
         "presentation": _presentation(books, first) if state == "open" else None,
         "captures": [_as_capture(books, row) for row in _captures(books, reference)],

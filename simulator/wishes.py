@@ -43,6 +43,7 @@ def payment(body: dict[str, Any], merchant: str) -> dict[str, Any]:
         "method": _text(body, "method", METHOD),
         "amount_minor": _amount(body),
         "currency": _text(body, "currency", CURRENCY),
+        "order_reference": _free_text({"order_reference": "", **body}, "order_reference", 64),
         "subject": _free_text(body, "subject", 200),
         "created_at": _moment(body, "created_at"),
         "expires_at": _moment(body, "expires_at"),

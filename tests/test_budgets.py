@@ -1,42 +1,19 @@
 """The budgets of statements: what one operation may cost, everything on."""
 
-import uuid
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.test import Client
 from django.utils import timezone
 
 from payments import asking, inbox, polling, recording
 from payments.gateways.base import RawRequest
 from payments.models import Payment
 from tests.bank import Bank
+from tests.buyer import Buyer
 from tests.statements import counted
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Buyer:
-    """A client of the API, in this process, so that its statements can be counted."""
-
-    def __init__(self) -> None:
-        self.client = Client()
-
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        return self.client.post(
-            path, body, content_type="application/json", HTTP_IDEMPOTENCY_KEY=uuid.uuid4().hex
-        )
-
-    def order(self, lines: int = 1) -> dict[str, Any]:
-        skus = [p["sku"] for p in self.client.get("/api/v1/products/").json()][:lines]
-        body = {"email": "a@example.com", "lines": [{"sku": s, "quantity": 1} for s in skus]}
-        placed: dict[str, Any] = self.post("/api/v1/orders/", body).json()
-        return placed
-
-    def pay(self, order: dict[str, Any], method: str = "qr") -> Any:
-        return self.post(f"/api/v1/orders/{order['public_id']}/payments/", {"method": method})
 
 
 @pytest.fixture

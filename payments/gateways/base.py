@@ -91,6 +91,8 @@ class CreateRequest:
     """The exact request, stored before it is sent and repeated unchanged."""
 
     reference: str  # ours: merchant reference and idempotency key
+    # Travels with the payment: after lost commits it alone says whose money it is.
+    order_reference: str
     method: str
     amount_minor: int
     currency: str
@@ -143,6 +145,8 @@ class Snapshot:
     gateway_id: str = ""
     reference: str = ""
     merchant: str = ""
+    order_reference: str = ""
+    method: str = ""
     captures: Sequence[Capture] = ()
     refunds: Sequence[RefundFact] = ()
     presentation: Presentation | None = None

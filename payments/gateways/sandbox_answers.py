@@ -50,6 +50,8 @@ def snapshot(answer: dict[str, Any]) -> base.Snapshot:
         gateway_id=text(answer["id"]),
         reference=text(answer["reference"]),
         merchant=text(answer["merchant"]),
+        order_reference=text(answer["order_reference"]),
+        method=text(answer["method"]),
         captures=captures,
         refunds=tuple(_refund(row) for row in answer["refunds"]),
         presentation=_presentation(answer["presentation"]),

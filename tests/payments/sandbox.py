@@ -28,6 +28,7 @@ def gateway_of(bank: Bank, **changes: Any) -> SandboxGateway:
 def wish(method: str = "qr", **changes: Any) -> base.CreateRequest:
     fields: dict[str, Any] = {
         "reference": new_reference(),
+        "order_reference": "PO-1042",
         "method": method,
         "amount_minor": 2500,
         "currency": "EUR",

@@ -123,9 +123,7 @@ def test_a_verdict_asked_before_the_last_send_gives_nothing_up(state, kind):
 def test_a_gateway_that_contradicts_a_capture_is_for_a_person(state, kind):
     payment = row_in(state)
     outcome = told(payment, kind)
-    record_outcome(
-        reference=payment.reference, outcome=outcome, source="poll", now=timezone.now()
-    )
+    record_outcome(reference=payment.reference, outcome=outcome, source="poll", now=timezone.now())
     assert ReviewCase.objects.get().subject == payment.reference
 
 

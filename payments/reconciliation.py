@@ -1,0 +1,92 @@
+"""The gateway's statement against our rows: what it shows and we lack is adopted.
+
+A failover can lose commits that we had acted upon. A movement that carries one of our
+references is ours even when its row is gone; the order reference that travelled with the
+payment says whose it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+
+from payments import polling, registry
+from payments.gateways import base
+from payments.models import Payment, PaymentIntent, Refund
+from payments.trail import Trail
+
+#: (amount in minor units, currency) that an order reference owes; None: no such order.
+Owed = Callable[[str], tuple[int, str] | None]
+
+
+@dataclass(frozen=True)
+class Movement:
+    """A row of a gateway's statement, with the gateway's name."""
+
+    gateway: str
+    row: base.StatementRow
+
+
+def movements(day: date) -> list[Movement]:
+    """Every movement of one UTC day at every gateway. Raises Unknown and Refused."""
+    return [
+        Movement(name, row)
+        for name in sorted(registry.configured())
+        for row in registry.gateway(name).statement(day)
+    ]
+
+
+def adopt(movement: Movement, *, owed: Owed, now: datetime) -> bool:
+    """Book a movement that our rows lack; whether there was anything to book."""
+    if _is_known(movement):
+        return False
+    reference = movement.row.reference
+    lost = not Payment.objects.filter(reference=reference).exists()
+    if lost and not _reborn(movement, owed, now):
+        return False
+    polling.ask_after_hint(reference, now=now)
+    return _is_known(movement)
+
+
+def _is_known(movement: Movement) -> bool:
+    row = movement.row
+    if row.kind == "refund":
+        return Refund.objects.filter(reference=row.refund_reference).exists()
+    return Payment.objects.filter(
+        gateway=movement.gateway, gateway_transaction_id=row.transaction_id
+    ).exists()
+
+
+def _reborn(movement: Movement, owed: Owed, now: datetime) -> bool:
+    """Write the lost attempt anew, superseded: the funnel decides what its money means."""
+    row = movement.row
+    shown = registry.gateway(movement.gateway).query(
+        base.PaymentRef(row.reference, method="", created_at=row.at)
+    )
+    debt = owed(shown.order_reference)
+    if debt is None:
+        return False
+    with transaction.atomic(durable=True):
+        intent = PaymentIntent.objects.make_or_lock(
+            order_reference=shown.order_reference,
+            amount_minor=debt[0],
+            currency=debt[1],
+            now=now,
+        )
+        payment = Payment(
+            reference=row.reference,
+            intent=intent,
+            gateway=movement.gateway,
+            method=shown.method,
+            amount_minor=debt[0],
+            currency=debt[1],
+            born_version=intent.version,
+            created_at=row.at,
+            expires_at=row.at,
+        )
+        trail = Trail(intent.order_reference, "audit", now)
+        trail.step(payment, "superseded", "adopted after lost commits")
+        payment.save()
+        trail.write()
+    return True
