@@ -90,7 +90,7 @@ def pay_order(
         currency=terms.currency,
         method=method,
         subject=f"Order {terms.number}",
-        return_url=f"{settings.SHOP_URL}/orders/{public_id}/",
+        return_url=f"{settings.SHOP_URL}/orders/{public_id}/back/",
         locale=terms.locale,
         claim=claim,
         now=now,

@@ -127,6 +127,11 @@ class OrderPage:
         return self.attempts.surplus
 
     @property
+    def asked(self) -> bool:
+        """The shopper has just asked, and the bank did not say "paid"."""
+        return self.hints.asked_at is not None
+
+    @property
     def surplus_heading(self) -> str:
         """What happened, for the banner above the payments that go back."""
         if self.kept is None:
