@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from django.db.models import Q
 from orders import pricing
 from orders.baskets import take_out
 from orders.models import Basket, Order, OrderLine, StockMovement
+from orders.outcomes import reconcile
 from orders.pricing import Quote, Wish
 from orders.problems import BasketChanged, TotalChanged
 from orders.stock import move_stock
@@ -114,6 +115,7 @@ def place_basket(
     remember(placed.order)
     if placed.same_wish and placed.order.state == Order.State.PAYING:
         payments.refresh_intent(order_reference=placed.order.number, now=now)
+        return replace(placed, order=reconcile(placed.order.number, source="shopper", now=now))
     return placed
 
 

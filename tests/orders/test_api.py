@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
 from orders import services
 from orders.models import Order
+from shop.idempotency import Claim, fingerprint
 from shop.models import IdempotencyKey
 from tests.factories import DeliveryFactory, ProductFactory, new_key, place
 from tests.orders.races import at_once
@@ -235,6 +239,34 @@ def test_wrong_guesses_are_limited_and_right_ones_are_not(settings):
     assert Client().get(at(order)).status_code == 200
     limited = Client().get(f"/api/v1/orders/{'y' * 24}/status/")
     assert int(limited["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("door", ["payments/", "cancel/"])
+def test_a_key_in_flight_is_a_conflict_and_a_dead_ones_request_resumes(bank, door):
+    order, key = place(), new_key()
+    body = {"method": "qr"} if door == "payments/" else {}
+    claim = Claim(f"POST {at(order, door)}", key, fingerprint(body))
+    with transaction.atomic():
+        claim.take(now=timezone.now())
+    busy = post(at(order, door), body, key=key)
+    assert (busy.status_code, int(busy["Retry-After"]) > 0) == (409, True)
+    IdempotencyKey.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert post(at(order, door), body, key=key).status_code in (200, 201)
+
+
+def test_one_key_at_two_orders_is_two_operations(bank):
+    key, orders = new_key(), [place(), place()]
+    answers = [post(at(order, "payments/"), {"method": "qr"}, key=key) for order in orders]
+    assert [a.status_code for a in answers] == [201, 201]
+    assert len({a.json()["reference"] for a in answers}) == 2
+
+
+def test_twenty_cancels_with_one_key_cancel_once(bank):
+    order, key = place(), new_key()
+    pay(order)
+    results = at_once([partial(post, at(order, "cancel/"), key=key)] * 20)
+    assert {r.status_code for r in results} <= {200, 409}
+    assert post(at(order, "cancel/"), key=key).json()["state"] == "cancelled"
 
 
 def test_the_wrong_verb_changes_nothing():

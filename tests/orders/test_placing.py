@@ -8,12 +8,13 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from orders import services
-from orders.models import Order, OrderLine, StockMovement
+from orders.models import Order, OrderLine, Product, StockMovement
 from orders.problems import (
     BasketChanged,
     LinesInvalid,
     OutOfStock,
     TotalChanged,
+    TotalTooLarge,
     UnknownCurrency,
     UnknownDelivery,
     UnknownProduct,
@@ -28,6 +29,7 @@ from tests.factories import (
     place,
     place_basket,
 )
+from tests.orders.story import pay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -219,3 +221,43 @@ def test_a_title_is_kept_in_the_shoppers_language():
     good = ProductFactory()
     place((good, 1), shopper=services.Shopper("ada@example.com", "de"), now=timezone.now())
     assert OrderLine.objects.get().title == good.title_de
+
+
+def test_the_callback_was_lost_and_the_shopper_orders_again(bank):
+    good = ProductFactory()
+    token = fill_basket((good, 1))
+    first = place_basket(token).order
+    bank.faults(lose_notification=1.0)
+    bank.pay(pay(first).payment.reference)
+    fill_basket((good, 1), token=token)
+    again = place_basket(token)
+    assert (again.order.pk, again.order.state) == (first.pk, "paid")
+    assert len(bank.ledger()) == 1
+
+
+def test_the_same_lines_are_a_new_order_once_the_first_is_paid_or_cancelled(bank):
+    good = ProductFactory()
+    token = fill_basket((good, 1))
+    first = place_basket(token).order
+    services.cancel_order(public_id=first.public_id, now=timezone.now())
+    fill_basket((good, 1), token=token)
+    assert place_basket(token).created
+
+
+def test_a_closed_orders_goods_can_be_put_back_and_tried_again(bank):
+    good, gone = ProductFactory(), ProductFactory()
+    token = fill_basket((good, 2), (gone, 1))
+    ended = place_basket(token).order
+    services.cancel_order(public_id=ended.public_id, now=timezone.now())
+    Product.objects.filter(pk=gone.pk).update(active=False)
+    services.refill_basket(token, ended)
+    assert [(line.sku, line.quantity) for line in services.view_basket(token).quote.lines] == [
+        (good.sku, 2)
+    ]
+
+
+def test_a_total_above_the_largest_amount_is_refused():
+    dear = ProductFactory(prices={"EUR": 10**11})
+    with pytest.raises(TotalTooLarge):
+        place((dear, 11))
+    assert place((dear, 10)).total_minor == 10**12
