@@ -57,7 +57,7 @@ class CheckoutForm(forms.Form):
         },
     )
     name = _text(_("Name"), _("Enter your name"), "name")
-    line1 = _text(_("Street and number"), _("Enter your street and number"), "address-line1")
+    street = _text(_("Street and number"), _("Enter your street and number"), "address-street")
     postcode = _text(_("Postcode"), _("Enter your postcode"), "postal-code", maxlength="16")
     city = _text(_("Town or city"), _("Enter your town or city"), "address-level2")
     country = forms.ChoiceField(
@@ -92,7 +92,7 @@ class CheckoutForm(forms.Form):
     @property
     def address(self) -> dict[str, str]:
         """The cleaned address, as the order keeps it."""
-        parts = ("name", "line1", "postcode", "city", "country")
+        parts = ("name", "street", "postcode", "city", "country")
         return {part: self.cleaned_data[part] for part in parts}
 
 

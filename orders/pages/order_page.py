@@ -22,7 +22,7 @@ from orders.pages.words import ReasonWords, method_words, reason_words
 from payments import services as payments
 from payments.services import MethodOffer, PaymentView
 
-ADDRESS_LINES = (("name",), ("line1",), ("line2",), ("postcode", "city"))
+ADDRESS_LINES = (("name",), ("street",), ("postcode", "city"))
 TONES = {
     Situation.PAID: ("good", "✓"),
     Situation.REFUNDED: ("good", "↩"),

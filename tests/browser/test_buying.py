@@ -18,7 +18,7 @@ def test_a_paid_code_turns_the_page_to_paid_by_itself(shopper: Shopper):
 
 
 def test_the_bank_page_opens_at_once_and_leads_back_to_paid(shopper: Shopper):
-    order = shopper.order()
+    order = shopper.order_by_hand("mug-blue")
     shopper.choose(REDIRECT)
     shopper.page.wait_for_url(f"{shopper.shop.bank.url}/**")
     shopper.pay_at_the_bank()
@@ -89,7 +89,7 @@ def test_the_order_can_be_had_as_a_pdf(shopper: Shopper):
 
 
 def test_a_cancelled_order_can_be_tried_again_without_typing(shopper: Shopper):
-    shopper.order()
+    shopper.order_by_hand()
     shopper.button("Cancel this order").click()
     shopper.sees("This order was not paid")
     shopper.reads("No money was taken for it.")
@@ -101,8 +101,8 @@ def test_a_cancelled_order_can_be_tried_again_without_typing(shopper: Shopper):
 
 
 def test_the_same_goods_again_show_the_first_order_until_the_shopper_insists(shopper: Shopper):
-    first = shopper.order()
-    second = shopper.order()
+    first = shopper.order_by_hand()
+    second = shopper.order_by_hand()
     assert second.split("?")[0] == first
     shopper.reads("You ordered the same things before")
     shopper.button("I want the same things once more").click()
