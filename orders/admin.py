@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -22,24 +21,7 @@ from orders.models import (
 )
 from shop.models import StateChange
 from shop.money import format_money
-
-
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """To look at: no adding, changing or deleting, not even for a superuser."""
-
-    actions = None
-    # An exact count of a million rows is slower than the page itself.
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from shop.readonly import ReadOnlyAdmin
 
 
 class LineInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -56,14 +38,13 @@ class LineInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnly):
+class OrderAdmin(ReadOnlyAdmin[Order]):
     """Found by number, public id or e-mail, exactly: each is indexed or unique."""
 
     list_display = ("number", "state", "total", "email", "placed_at", "paid_at")
-    list_filter = ("state", "currency")
+    list_filter = ("state",)
     search_fields = ("number__exact", "public_id__exact", "email__exact")
     search_help_text = "Order number, public id or e-mail address, in full"
-    ordering = ("-id",)
     inlines = (LineInline,)
     readonly_fields = ("total", "history")
 
@@ -129,7 +110,7 @@ class DeliveryOptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ReadOnly):
+class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
     """Numbers without gaps."""
 
     list_display = ("label", "order", "issued_at")
@@ -138,12 +119,9 @@ class InvoiceAdmin(ReadOnly):
 
 
 @admin.register(StockMovement)
-class StockMovementAdmin(ReadOnly):
+class StockMovementAdmin(ReadOnlyAdmin[StockMovement]):
     """What every line did to the stock."""
 
     list_display = ("line", "kind", "quantity", "at")
     list_filter = ("kind",)
     list_select_related = ("line",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[StockMovement]:
-        return super().get_queryset(request).order_by("-id")

@@ -1,5 +1,6 @@
 """The gateways' webhooks: HTTP only. 401 not genuine, 400 malformed or stale, 200 stored."""
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -7,7 +8,10 @@ from django.views.decorators.http import require_POST
 
 from payments import inbox, registry
 from payments.gateways.base import NotificationRefused, RawRequest
+from shop.logs import get_logger
 from shop.problems import NotFound, Problem
+
+log = get_logger(__name__)
 
 
 class WebhookRefused(Problem):
@@ -26,10 +30,20 @@ def webhook(request: HttpRequest, gateway: str) -> HttpResponse:
     try:
         inbox.receive(gateway, _raw(request), now=timezone.now())
     except NotificationRefused as refusal:
-        problem = WebhookRefused()
-        problem.status = refusal.status
-        raise problem from refusal
+        raise _refused(refusal.status) from refusal
+    except (Problem, DatabaseError):
+        raise
+    except Exception as error:
+        # A check that breaks accepts nothing: the gateway sends it again later.
+        log.exception("payments.webhook.check_failed", gateway=gateway)
+        raise _refused(503) from error
     return HttpResponse("ok", content_type="text/plain")
+
+
+def _refused(status: int) -> WebhookRefused:
+    problem = WebhookRefused()
+    problem.status = status
+    return problem
 
 
 def _raw(request: HttpRequest) -> RawRequest:

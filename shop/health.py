@@ -6,7 +6,6 @@ from django.core.cache import cache as redis
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -64,8 +63,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Our own failure, in plain words, with nothing of our insides."""
-    if request.path.startswith(("/api/", "/webhooks/")):
-        failure = problems.Problem("Something went wrong on our side.")
-        failure.status, failure.slug, failure.title = 500, "server-error", failure.detail
-        return problems.problem_response(failure)
-    return render(request, "500.html", status=500)
+    failure = problems.Problem("Something went wrong on our side.")
+    failure.status, failure.slug, failure.title = 500, "server-error", failure.detail
+    return problems.answer(request, failure)

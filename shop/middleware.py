@@ -1,11 +1,18 @@
-"""The request id: one for every request, in every log line and on every error page."""
+"""Before any view: the request id, the log of refusals, and input that no door can use."""
 
 import re
 import uuid
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
+
+from shop.logs import get_logger
+
+log = get_logger("security")
 
 SAFE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
@@ -23,3 +30,53 @@ class RequestId:
             response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+class Refusals:
+    """One security log line for each refusal: what and where, never a body or a secret.
+
+    The route is logged, not the path: an order's path is the key to it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if 400 <= response.status_code < 500 or response.status_code == 503:
+            log.warning(
+                "request.refused",
+                status=response.status_code,
+                problem=getattr(request, "refused_as", ""),
+                method=request.method,
+                route=_route(request),
+            )
+        return response
+
+
+def _route(request: HttpRequest) -> str:
+    try:
+        return (request.resolver_match or resolve(request.path_info)).route
+    except Resolver404:
+        return ""
+
+
+class UsableInput:
+    """Refuse what would only fail further in: too large a body, a NUL in the query.
+
+    A cookie with a NUL is none of ours and does not count. PostgreSQL stores no NUL.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Uploaded files would not count against Django's own limit, and we take none.
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise RequestDataTooBig
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("The address contains a NUL character.")
+        for name in [name for name, value in request.COOKIES.items() if "\0" in value]:
+            del request.COOKIES[name]
+        return self.get_response(request)

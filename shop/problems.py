@@ -14,9 +14,6 @@ from django.shortcuts import render
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
-from shop.logs import get_logger
-
-log = get_logger("security")
 TYPE_PREFIX = "urn:payonce:problem:"
 
 
@@ -74,8 +71,18 @@ def problem_response(problem: Problem) -> HttpResponse:
 def page_response(request: HttpRequest, problem: Problem) -> HttpResponse:
     """The same refusal as a page for a person."""
     name = str(problem.status) if problem.status in (400, 403, 404, 429, 500) else "problem"
-    response = render(request, f"{name}.html", {"problem": problem}, status=problem.status)
+    # In trouble of our own the page asks the database nothing: it has no basket in its head.
+    reader = request if problem.status < 500 else None
+    response = render(reader, f"{name}.html", {"problem": problem}, status=problem.status)
     return _dressed(response, problem)
+
+
+def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """A document for programs, a page for people."""
+    refused(problem, request)
+    if request.path.startswith(("/api/", "/webhooks/")):
+        return problem_response(problem)
+    return page_response(request, problem)
 
 
 def _dressed(response: HttpResponse, problem: Problem) -> HttpResponse:
@@ -86,14 +93,8 @@ def _dressed(response: HttpResponse, problem: Problem) -> HttpResponse:
 
 
 def refused(problem: Problem, request: HttpRequest) -> None:
-    """One security log line per refusal: what and where, never a body or a secret."""
-    log.warning(
-        "request.refused",
-        status=problem.status,
-        problem=problem.slug,
-        method=request.method,
-        route=getattr(request.resolver_match, "route", ""),
-    )
+    """Name the refusal for the log line that `shop.middleware.Refusals` writes."""
+    request.refused_as = problem.slug  # type: ignore[attr-defined]
 
 
 def drf_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -101,7 +102,7 @@ def drf_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     problem = as_problem(error)
     if problem is None:
         return None
-    refused(problem, context["request"])
+    refused(problem, context["request"]._request)
     response = Response(
         document(problem), status=problem.status, content_type="application/problem+json"
     )
@@ -166,10 +167,22 @@ class ProblemPages:
         problem = as_problem(error)
         if problem is None or isinstance(error, Http404 | PermissionDenied):
             return None
-        refused(problem, request)
-        if request.path.startswith(("/api/", "/webhooks/")):
-            return problem_response(problem)
-        return page_response(request, problem)
+        return answer(request, problem)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's own refusals: a foreign host, too many fields, too large a body."""
+    return answer(request, _problem(400, "This request is not valid."))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Not with these rights."""
+    return answer(request, _problem(403, "You may not do this."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """No such address."""
+    return answer(request, NotFound())
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

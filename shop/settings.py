@@ -57,16 +57,19 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "shop.middleware.RequestId",
+    "shop.middleware.Refusals",
+    # First of all headers, so that every refusal further in carries them too.
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "shop.middleware.UsableInput",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "shop.problems.ProblemPages",
 ]
 ROOT_URLCONF = "shop.urls"
@@ -323,7 +326,10 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        # These name paths, and an order's path is the key to it; our own lines name routes.
+        "django.security": {"level": "CRITICAL"},
         "uvicorn.access": {"level": "WARNING"},
+        "uvicorn.error": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "fontTools": {"level": "WARNING"},

@@ -2,6 +2,8 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from shop import health
@@ -14,9 +16,12 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("webhooks/", include("payments.webhook_urls")),
     path("admin/", admin.site.urls),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", require_POST(set_language), name="set_language"),
     path("livez", health.livez),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
 ]
+handler400 = "shop.problems.bad_request"
+handler403 = "shop.problems.forbidden"
+handler404 = "shop.problems.not_found"
 handler500 = "shop.health.server_error"
