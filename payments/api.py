@@ -2,18 +2,26 @@
 
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from rest_framework.exceptions import APIException
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from payments import services as payments
+from payments.references import check_form
 from shop import idempotency
 from shop.idempotency import Claim, Replay
+from shop.logs import get_logger
+from shop.problems import Busy
+
+log = get_logger(__name__)
 
 KEY_HEADER = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description="16 to 128 ASCII."
@@ -60,25 +68,51 @@ class PaymentAnswer(serializers.Serializer[dict[str, Any]]):
     presentation = serializers.DictField(allow_null=True)
 
 
-class MayRefund(BasePermission):
-    """Staff with the right to refund; a right taken away is gone with the next request."""
+class HasRight(BasePermission):
+    """Staff with one right; taken away, it is gone with the next request."""
+
+    right = ""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return request.user.is_staff and request.user.has_perm("payments.refund_payment")
+        # Nobody signed in means no user at all: the shopper's API has none.
+        person: Any = request.user
+        return bool(person and person.is_staff and person.has_perm(self.right))
 
 
-class MayView(BasePermission):
+class MayRefund(HasRight):
+    """Staff who may send money back."""
+
+    right = "payments.refund_payment"
+
+
+class MayView(HasRight):
     """Staff who may look at payments."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return request.user.is_staff and request.user.has_perm("payments.view_payment")
+    right = "payments.view_payment"
 
 
 class StaffView(APIView):
-    """Staff, by token or by session with CSRF."""
+    """Staff, by token or by session with CSRF. Nothing is stored on the way."""
 
     authentication_classes = [TokenAuthentication, SessionAuthentication]
     permission_classes = [MayView]
+
+    def check_permissions(self, request: Request) -> None:
+        try:
+            super().check_permissions(request)
+        except (APIException, DatabaseError):
+            raise
+        except Exception as error:
+            # A check that breaks allows nothing.
+            log.exception("payments.staff.check_failed")
+            raise Busy from error
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        answer: Response = super().finalize_response(request, response, *args, **kwargs)
+        patch_cache_control(answer, no_store=True, private=True)
+        return answer
 
 
 class Refunds(StaffView):
@@ -88,6 +122,7 @@ class Refunds(StaffView):
 
     @extend_schema(parameters=[KEY_HEADER], request=RefundRequest, responses={201: RefundAnswer})
     def post(self, request: Request, reference: str) -> Response:
+        check_form(reference)
         key = idempotency.key_of(request)
         asked = RefundRequest(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -110,7 +145,9 @@ class Refresh(StaffView):
 
     @extend_schema(parameters=[KEY_HEADER], request=None, responses={200: PaymentAnswer})
     def post(self, request: Request, reference: str) -> Response:
+        check_form(reference)
         # Asking twice moves nothing twice: the key is demanded but need not be kept.
         idempotency.key_of(request)
+        _ = request.data  # there are no fields, but a foreign content type is refused here too
         payment = payments.refresh_payment(reference=reference, now=timezone.now())
         return Response(payment.as_api())

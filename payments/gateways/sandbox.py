@@ -16,6 +16,7 @@ from payments.gateways import sandbox_answers as answers
 from payments.gateways.signatures import TOLERANCE_SECONDS, signature_age
 from payments.gateways.wire import Wire, moment, parse_json, reading, whole
 
+JSON = "application/json"
 NOTIFICATION_BYTES_MAX = 64 * 1024
 LIFETIME_SECONDS = {"qr": 900, "redirect": 900, "card": 1800}
 # How late a request of ours may still arrive; "not found" means nothing before that.
@@ -128,6 +129,9 @@ class SandboxGateway:
 
     def parse_notification(self, request: base.RawRequest) -> Sequence[base.NotificationHint]:
         header = request.headers.get("sandbox-signature", "")
+        media_type = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
+        if media_type != JSON:
+            raise base.NotificationRefused(415, "not JSON")
         if len(request.body) > NOTIFICATION_BYTES_MAX:
             raise base.NotificationRefused(400, "too large")
         # Before parsing: an unsigned body never reaches our JSON decoder.
