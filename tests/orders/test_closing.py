@@ -154,3 +154,15 @@ def test_a_process_that_died_while_cancelling_is_followed_by_the_sweep(bank):
     assert services.expire_unpaid_orders(now=soon) == 1
     assert (fresh(order).state, fresh(order).cancel_reason) == ("cancelled", "shopper")
     assert (stock(good), bank.pay(reference).status_code) == ((5, 0, 0), 409)
+
+
+def test_a_wish_to_cancel_ends_nothing_before_payments_closed_the_intent(bank):
+    order = place()
+    reference = pay(order).payment.reference
+    soon = timezone.now() + timedelta(seconds=31)
+    Order.objects.filter(pk=order.pk).update(cancel_wanted_at=timezone.now(), next_close_at=soon)
+    bank.decline(reference)
+    payments.refresh_intent(order_reference=order.number, now=timezone.now())
+    assert fresh(order).state == "paying"
+    services.expire_unpaid_orders(now=soon)
+    assert fresh(order).state == "cancelled"
