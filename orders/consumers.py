@@ -16,10 +16,12 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from orders import lookups, status
+from orders.lookups import TooManyLookups
 from orders.problems import OrderNotFound
 from shop.logs import get_logger
 
 log = get_logger(__name__)
+security = get_logger("security")
 
 #: Pages send nothing; a chatty client is a mistake or an attack.
 MESSAGES_MAX = 20
@@ -49,9 +51,12 @@ class OrderConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._refuse(TOO_MANY)
             return
         try:
-            found = await self._read(0)
+            found = await self._find(address)
         except OrderNotFound:
             await self._refuse(NOT_FOUND)
+            return
+        except TooManyLookups:
+            await self._refuse(TOO_MANY)
             return
         _sockets[address] += 1
         self.counted_for = address
@@ -92,11 +97,19 @@ class OrderConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             except (OSError, TimeoutError):
                 log.info("orders.socket.left_without_redis")
 
-    async def _read(self, at_least: int) -> status.Status:
-        public_id = lookups.well_formed(self.scope["url_route"]["kwargs"]["public_id"])
-        read = database_sync_to_async(status.read)
-        found: status.Status = await read(public_id, at_least=at_least)
-        return found
+    @database_sync_to_async  # type: ignore[untyped-decorator]
+    def _find(self, address: str) -> status.Status:
+        with lookups.counting_misses(address):
+            return status.read(lookups.well_formed(self._public_id))
+
+    @database_sync_to_async  # type: ignore[untyped-decorator]
+    def _read(self, at_least: int) -> status.Status:
+        return status.read(self._public_id, at_least=at_least)
+
+    @property
+    def _public_id(self) -> str:
+        public_id: str = self.scope["url_route"]["kwargs"]["public_id"]
+        return public_id
 
     async def _show(self, found: status.Status) -> None:
         if found.version > self.sent_version:
@@ -104,5 +117,5 @@ class OrderConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.send(text_data=json.dumps(found.body))
 
     async def _refuse(self, code: int) -> None:
-        log.warning("orders.socket.refused", code=code)
+        security.warning("orders.socket.refused", code=code)
         await self.close(code)

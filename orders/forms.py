@@ -96,6 +96,12 @@ class CheckoutForm(forms.Form):
         return {part: self.cleaned_data[part] for part in parts}
 
 
+class AddForm(forms.Form):
+    """The good that a button of the catalogue names."""
+
+    sku = forms.SlugField(max_length=64)
+
+
 class LineForm(forms.Form):
     """One line of the basket: so many pieces of one good, or none."""
 

@@ -18,7 +18,18 @@ from channels.security.websocket import OriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from orders.ws_urls import websocket_urlpatterns  # noqa: E402
+from shop.logs import get_logger  # noqa: E402
 from shop.wsgi import application as http_application  # noqa: E402
+
+
+class ShopOrigins(OriginValidator):  # type: ignore[misc]
+    """Sockets are for our own pages; each refusal leaves one security log line."""
+
+    def valid_origin(self, parsed_origin: Any) -> bool:
+        valid: bool = super().valid_origin(parsed_origin)
+        if not valid:
+            get_logger("security").warning("socket.origin_refused")
+        return valid
 
 
 def allowed_origins() -> list[str]:
@@ -30,6 +41,6 @@ application = ProtocolTypeRouter(
     {
         # As many threads as pooled connections: more would only queue for the pool.
         "http": WSGIMiddleware(cast(Any, http_application), workers=settings.DATABASE_POOL_SIZE),
-        "websocket": OriginValidator(URLRouter(websocket_urlpatterns), allowed_origins()),
+        "websocket": ShopOrigins(URLRouter(websocket_urlpatterns), allowed_origins()),
     }
 )

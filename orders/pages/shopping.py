@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from orders import services
-from orders.forms import CheckoutForm, LineForm
+from orders.forms import AddForm, CheckoutForm, LineForm
 from orders.models import Basket
 from orders.pages.browser import (
     basket_token,
@@ -21,7 +21,7 @@ from orders.pages.browser import (
     reading_language,
 )
 from orders.pages.order_page import order_address
-from orders.problems import BasketChanged, OutOfStock, TotalChanged
+from orders.problems import BasketChanged, OutOfStock, TotalChanged, UnknownProduct
 from orders.services import BasketView, Placed, Shopper
 from shop.money import format_money
 
@@ -51,8 +51,11 @@ def currency(request: HttpRequest) -> HttpResponse:
 @require_POST
 def basket_add(request: HttpRequest) -> HttpResponse:
     """Put one piece into the basket."""
+    form = AddForm(request.POST)
+    if not form.is_valid():
+        raise UnknownProduct
     basket = services.open_basket(basket_token(request), locale=reading_language())
-    services.add_to_basket(basket.token, request.POST.get("sku", ""), 1)
+    services.add_to_basket(basket.token, form.cleaned_data["sku"], 1)
     return keep_basket(redirect("shopper:basket"), basket.token)
 
 

@@ -23,6 +23,11 @@ from tests.orders.story import pay
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
+@pytest.fixture(autouse=True)
+def no_sockets_of_earlier_tests() -> None:
+    consumers._sockets.clear()
+
+
 def run(story: Any) -> None:
     asyncio.run(asyncio.wait_for(story, 30))
 
@@ -161,3 +166,17 @@ def test_nothing_is_announced_when_the_change_is_rolled_back():
         tell(locked(order.number))
         transaction.set_rollback(True)
     assert status.read(order.public_id).version == 1
+
+
+def test_a_page_left_open_without_news_still_hears_the_next_one():
+    async def story() -> None:
+        order = await in_thread(place)
+        page = OpenPage(order.public_id)
+        await page.connect()
+        await page.heard()
+        await asyncio.sleep(6)  # redis-py ends an idle subscription after 5 s unless told not to
+        await in_thread(services.cancel_order, public_id=order.public_id, now=timezone.now())
+        assert (await page.heard())["version"] == 2
+        await page.leave()
+
+    run(story())
