@@ -50,7 +50,7 @@ def stack_processes(django_db_setup: None, django_db_blocker: Any) -> Iterator[S
 @pytest.fixture
 def live_shop(transactional_db: None, stack_processes: Stack) -> Iterator[Stack]:
     """The running shop with a seeded catalogue, an empty ledger and no faults."""
-    stack_processes.bank.reset()
+    stack_processes.take_over().bank.reset()
     call_command("seed", verbosity=0)
     yield stack_processes
     stack_processes.bank.faults()

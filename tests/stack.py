@@ -3,6 +3,7 @@
 For what only real processes show: a SIGKILL between two lines, a frozen Redis, a browser.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -23,6 +25,9 @@ STARTS_WITHIN_SECONDS = 30.0
 
 class Stack:
     """Web and worker on free ports, with short clocks; `bank` is theirs alone."""
+
+    #: Every stack over this test process's database: two workers would do each other's work.
+    _started: ClassVar[list["Stack"]] = []
 
     def __init__(self, **settings: str) -> None:
         self.bank = Bank()
@@ -53,8 +58,17 @@ class Stack:
 
     def start(self) -> "Stack":
         self.bank.start()
-        self.start_worker()
-        self.start_web()
+        Stack._started.append(self)
+        return self.take_over()
+
+    def take_over(self) -> "Stack":
+        """Start what does not run here, and stop the workers of all other stacks."""
+        for other in Stack._started:
+            if other is not self:
+                other.kill("worker")
+        for name, start in (("worker", self.start_worker), ("web", self.start_web)):
+            if name not in self._processes:
+                start()
         return self
 
     def start_web(self, **more: str) -> None:
@@ -76,7 +90,10 @@ class Stack:
 
     def _run(self, name: str, command: list[str], **more: str) -> None:
         self._processes[name] = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env=self.environment(**more)
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=self.environment(**more),
+            start_new_session=True,
         )
 
     def _ready(self) -> bool:
@@ -86,15 +103,21 @@ class Stack:
             return False
 
     def kill(self, name: str) -> None:
-        """SIGKILL: the process dies between two lines."""
-        self._processes[name].kill()
-        self._processes.pop(name).wait()
+        """SIGKILL, if it runs: the process dies between two lines."""
+        if name in self._processes:
+            self._processes[name].kill()
+            self.wait_for_death(name)
 
-    def wait_for_death(self, name: str, seconds: float = 15) -> int:
+    def wait_for_death(self, name: str, seconds: float = 30) -> int:
         """Wait until a process has died by itself; its exit code."""
-        return self._processes.pop(name).wait(seconds)
+        process = self._processes[name]
+        code = process.wait(seconds)
+        del self._processes[name]
+        _end_children_of(process)
+        return code
 
     def stop(self) -> None:
+        Stack._started.remove(self)
         for process in self._processes.values():
             process.send_signal(signal.SIGTERM)
         for process in self._processes.values():
@@ -103,10 +126,17 @@ class Stack:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            _end_children_of(process)
         self._processes.clear()
         self.bank.stop()
         self.client.close()
         self._folder.cleanup()
+
+
+def _end_children_of(process: subprocess.Popen[bytes]) -> None:
+    """A worker that was killed leaves its beat behind, which holds the schedule's file."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def database_url_of_tests() -> str:
