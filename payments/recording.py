@@ -15,14 +15,17 @@ from payments import booking, registry, reviews
 from payments.gateways import base
 from payments.models import Payment
 from payments.models.desk import ReviewKind
+from payments.models.payment import Role
 from payments.outcomes import Kind, Move, Outcome, decide
 from payments.trail import Trail, tell_end
-from payments.views import WITHHELD
+from payments.views import WITHHELD, payment_view
 from shop import courtesy, failpoints
 from shop.logs import get_logger
 
 log = get_logger(__name__)
 Recorded = Callable[[Payment], None]
+#: A settled order stays settled; the copy only makes room for others when it goes.
+FINAL_CACHED_SECONDS = 3600
 
 
 def record_outcome(
@@ -43,7 +46,23 @@ def record_outcome(
         return _record(reference, outcome, source, now, actor, then)
     except IntegrityError:
         log.info("payments.outcome.raced", payment=reference)
+    try:
         return _record(reference, outcome, source, now, actor, then)
+    except IntegrityError as clash:
+        # No race: the gateway shows a transaction that another payment has booked.
+        return _hand_over(reference, clash, now)
+
+
+def _hand_over(reference: str, clash: IntegrityError, now: datetime) -> Payment:
+    payment = Payment.objects.select_related("intent").get(reference=reference)
+    reviews.open_case(
+        ReviewKind.CONTRADICTION,
+        subject=reference,
+        order_reference=payment.intent.order_reference,
+        now=now,
+        clash=str(clash)[:200],
+    )
+    return payment
 
 
 def _record(
@@ -74,7 +93,7 @@ def _record(
             then(payment)
         failpoints.reach("outcome.recording")
         if trail.changes:
-            transaction.on_commit(lambda: forget_cached(intent.order_reference))
+            transaction.on_commit(lambda: refresh_cached(intent.order_reference, payment))
     failpoints.reach("outcome.committed")
     log.info(
         "payments.outcome.recorded",
@@ -162,6 +181,10 @@ def live_cache_name(order_reference: str) -> str:
     return f"payment:answer:{order_reference}"
 
 
-def forget_cached(order_reference: str) -> None:
-    """The cached answer no longer tells the truth."""
-    courtesy.drop(live_cache_name(order_reference))
+def refresh_cached(order_reference: str, payment: Payment) -> None:
+    """A final result answers repeats; any other cached answer no longer tells the truth."""
+    name = live_cache_name(order_reference)
+    if payment.role == Role.SETTLING:
+        courtesy.put(name, payment_view(payment, order_reference), seconds=FINAL_CACHED_SECONDS)
+    else:
+        courtesy.drop(name)

@@ -58,8 +58,11 @@ def request_refund(wish: RefundWish, *, now: datetime) -> RefundView:
             view = refund_view(refund, payment.reference)
             wish.claim.store(201, view.as_api(), now=now)
     drive(refund.reference, now=now)
-    refund = Refund.objects.select_related("payment").get(pk=refund.pk)
-    return refund_view(refund, refund.payment.reference)
+    view = refund_view(Refund.objects.get(pk=refund.pk), payment.reference)
+    if wish.claim is not None:
+        # The first answer is this one; a crash before it left the one without the gateway's.
+        wish.claim.store(201, view.as_api(), now=now)
+    return view
 
 
 def _locked(payment_reference: str) -> tuple[PaymentIntent, Payment]:
@@ -178,6 +181,7 @@ def record_refund(
         _move(refund, snapshot, trail)
         if refund.is_outstanding:
             refund.next_poll_at = now + timedelta(seconds=_pause(refund))
+            _tell_if_tired(refund, trail)
         refund.save()
         refund.payment.save(update_fields=["refunded_minor", "refund_pending_minor"])
         trail.write()
@@ -232,6 +236,19 @@ def _failed(refund: Refund, trail: Trail) -> None:
         ),
         now=trail.now,
     )
+
+
+def _tell_if_tired(refund: Refund, trail: Trail) -> None:
+    """Money must go back: asking goes on, and a person is told."""
+    if refund.poll_count == settings.POLL_TRIES_MAX:
+        reviews.open_case(
+            ReviewKind.POLLING_EXHAUSTED,
+            subject=refund.reference,
+            order_reference=trail.order_reference,
+            now=trail.now,
+            state=refund.state,
+            polls=refund.poll_count,
+        )
 
 
 def _pause(refund: Refund) -> float:

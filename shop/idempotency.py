@@ -140,7 +140,7 @@ class Claim:
 
     def store(self, status: int, body: Any, *, now: datetime) -> None:
         """Keep the answer, in the transaction that records the outcome."""
-        IdempotencyKey.objects.filter(scope=self.scope, key=self.key, done_at=None).update(
+        IdempotencyKey.objects.filter(scope=self.scope, key=self.key).update(
             status=status, body=body, done_at=now
         )
 

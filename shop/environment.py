@@ -1,0 +1,48 @@
+"""Reading the environment without mercy: a value that nobody can mean stops the start."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+SWITCH = {"1": True, "true": True, "yes": True, "on": True}
+SWITCH |= {"0": False, "false": False, "no": False, "off": False}
+
+
+class Environment(environ.Env):  # type: ignore[misc]
+    """django-environ, with what it lets through."""
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """A switch. Blank means the default; a misspelt "true" must not mean "off"."""
+        told = self.str(name, default="").strip().lower()
+        if told and told not in SWITCH:
+            raise ImproperlyConfigured(f"{name} is 1 or 0, not {told!r}.")
+        return SWITCH.get(told, default)
+
+    def positive(self, name: str, *, default: Any, cast: type[int] | type[float] = int) -> Any:
+        """A number above zero."""
+        try:
+            number = cast(self.str(name, default=str(default)))
+        except ValueError:
+            raise ImproperlyConfigured(f"{name} is no number.") from None
+        if not 0 < number < float("inf"):
+            raise ImproperlyConfigured(f"{name} is a number above zero.")
+        return number
+
+    def address(self, name: str, *, default: str) -> str:
+        """Scheme and host of a server, without a path."""
+        told = self.str(name, default=default).rstrip("/")
+        parts = urlsplit(told)
+        if parts.scheme not in ("http", "https") or told != f"{parts.scheme}://{parts.netloc}":
+            raise ImproperlyConfigured(f"{name} is like https://shop.example, not {told!r}.")
+        if not parts.hostname or "@" in parts.netloc:
+            raise ImproperlyConfigured(f"{name} names a host and nobody's password.")
+        return told
+
+    def hosts(self, name: str, *, default: list[str]) -> list[str]:
+        """Names of this server, each in full: a `*` would let others name it."""
+        told: list[str] = self.list(name, default=default)
+        if not told or any("*" in host for host in told):
+            raise ImproperlyConfigured(f"{name} lists this server's names, without any `*`.")
+        return told
