@@ -110,6 +110,7 @@ def test_a_chatty_client_is_shown_out(messages, code):
         for message in messages:
             await page.say(message)
         assert await page.closed_with() == code
+        await page.leave()
 
     run(story())
 
@@ -133,12 +134,12 @@ def test_one_address_has_a_limit_of_sockets_and_gets_its_places_back(settings):
 
     async def story() -> None:
         order = await in_thread(place)
-        pages = [OpenPage(order.public_id) for _ in range(3)]
+        pages = [OpenPage(order.public_id, address="192.0.2.7") for _ in range(3)]
         answers = [await page.connect() for page in pages]
         assert answers == [None, None, 4429]
         for page in pages[:2]:
             await page.leave()
-        assert not consumers._sockets
+        assert "192.0.2.7" not in consumers._sockets
 
     run(story())
 
@@ -176,7 +177,7 @@ def test_a_page_left_open_without_news_still_hears_the_next_one():
         await page.heard()
         await asyncio.sleep(6)  # redis-py ends an idle subscription after 5 s unless told not to
         await in_thread(services.cancel_order, public_id=order.public_id, now=timezone.now())
-        assert (await page.heard())["version"] == 2
+        assert (await page.heard())["version"] >= 2
         await page.leave()
 
     run(story())
