@@ -32,7 +32,7 @@ class Environment(environ.Env):  # type: ignore[misc]
 
     def address(self, name: str, *, default: str) -> str:
         """Scheme and host of a server, without a path."""
-        told = self.str(name, default=default).rstrip("/")
+        told = (self.str(name, default="") or default).rstrip("/")
         parts = urlsplit(told)
         if parts.scheme not in ("http", "https") or told != f"{parts.scheme}://{parts.netloc}":
             raise ImproperlyConfigured(f"{name} is like https://shop.example, not {told!r}.")

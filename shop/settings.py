@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
-import environ
 import structlog
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from shop.environment import Environment
 from shop.redis_urls import redis_url_with_db
 from shop.wiring import SUBSCRIBERS
 
@@ -19,19 +19,19 @@ from shop.wiring import SUBSCRIBERS
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Environment()
 
 # --- The machine ---------------------------------------------------------------------------
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="insecure-development-key" if DEBUG else "")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 if not SECRET_KEY:
     raise ImproperlyConfigured("Set SECRET_KEY (or DEBUG=1 on a development machine).")
 
-SHOP_PORT = env.int("SHOP_PORT", default=8000)
-BANK_PORT = env.int("BANK_PORT", default=8001)
-SHOP_URL = env.str("SHOP_URL", default=f"http://127.0.0.1:{SHOP_PORT}").rstrip("/")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+SHOP_PORT = env.positive("SHOP_PORT", default=8000)
+BANK_PORT = env.positive("BANK_PORT", default=8001)
+SHOP_URL = env.address("SHOP_URL", default=f"http://127.0.0.1:{SHOP_PORT}")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 DATABASE_URL = env.str("DATABASE_URL", default="postgresql://localhost/payonce")
@@ -100,7 +100,7 @@ TEMPLATES = [
 # refuses the pool beside persistent connections, so CONN_MAX_AGE stays 0. A race of forty
 # requests holds forty connections; waiting for one is bounded.
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
-DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=40)
+DATABASE_POOL_SIZE = env.positive("DATABASE_POOL_SIZE", default=40)
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
         "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
@@ -182,10 +182,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_TIME_LIMIT = 60
 CELERY_TIMEZONE = "UTC"
 
-SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=5)
-RELAY_SECONDS = env.float("RELAY_SECONDS", default=1)
-EXPIRY_SECONDS = env.float("EXPIRY_SECONDS", default=30)
-ORDERS_REFRESH_SECONDS = env.float("ORDERS_REFRESH_SECONDS", default=15)
+SWEEP_SECONDS = env.positive("SWEEP_SECONDS", default=5, cast=float)
+RELAY_SECONDS = env.positive("RELAY_SECONDS", default=1, cast=float)
+EXPIRY_SECONDS = env.positive("EXPIRY_SECONDS", default=30, cast=float)
+ORDERS_REFRESH_SECONDS = env.positive("ORDERS_REFRESH_SECONDS", default=15, cast=float)
 # Each `expires` keeps a stopped worker's backlog from growing: only the newest run matters.
 CELERY_BEAT_SCHEDULE = {
     name: {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 5)}}
@@ -208,8 +208,9 @@ OUTBOX_LOCK = "payments.services.lock_intent"
 OUTBOX_ON_STUCK = "payments.services.review_stuck_message"
 
 # --- Payments ----------------------------------------------------------------------------------
-BANK_URL = env.str("BANK_URL", default=f"http://127.0.0.1:{BANK_PORT}").rstrip("/")
-BANK_PUBLIC_URL = env.str("BANK_PUBLIC_URL", default=BANK_URL).rstrip("/")
+BANK_URL = env.address("BANK_URL", default=f"http://127.0.0.1:{BANK_PORT}")
+BANK_PUBLIC_URL = env.address("BANK_PUBLIC_URL", default=BANK_URL)
+# Well-known secrets are for development; without secrets the adapter refuses to be made.
 PAYMENT_GATEWAYS = {
     "sandbox": {
         "adapter": "payments.gateways.sandbox.SandboxGateway",
@@ -217,10 +218,12 @@ PAYMENT_GATEWAYS = {
             "base_url": BANK_URL,
             "public_url": BANK_PUBLIC_URL,
             "merchant": env.str("SANDBOX_MERCHANT", default="payonce-demo"),
-            "api_key": env.str("SANDBOX_API_KEY", default="sandbox-api-key"),
-            "signing_secret": env.str("SANDBOX_SIGNING_SECRET", default="sandbox-signing"),
+            "api_key": env.str("SANDBOX_API_KEY", default="sandbox-api-key" if DEBUG else ""),
+            "signing_secret": env.str(
+                "SANDBOX_SIGNING_SECRET", default="sandbox-signing" if DEBUG else ""
+            ),
             "webhook_secrets": tuple(
-                env.list("SANDBOX_WEBHOOK_SECRETS", default=["sandbox-webhook"])
+                env.list("SANDBOX_WEBHOOK_SECRETS", default=["sandbox-webhook"] if DEBUG else [])
             ),
         },
     }
@@ -237,28 +240,30 @@ POLL_AFTER_SECONDS = tuple(
         "POLL_AFTER_SECONDS", cast=float, default=[3, 10, 20, 30, 60, 120, 300, 900, 3600, 14400]
     )
 )
-POLL_TRIES_MAX = env.int("POLL_TRIES_MAX", default=60)
+POLL_TRIES_MAX = env.positive("POLL_TRIES_MAX", default=60)
 # A gateway call lasts at most 6 s (connect 1, read 5); the lease outlives it with a margin.
-PAYMENT_LEASE_SECONDS = env.float("PAYMENT_LEASE_SECONDS", default=12)
+PAYMENT_LEASE_SECONDS = env.positive("PAYMENT_LEASE_SECONDS", default=12, cast=float)
 # How long a second click waits for the first one's answer before it shows what is known.
 START_WAIT_SECONDS = 1.0
 # How long a switch insists on the gateway's answer before the old attempt is left behind.
-SWITCH_SECONDS = env.float("SWITCH_SECONDS", default=10)
-NEW_PAYMENTS_PER_MINUTE = env.int("NEW_PAYMENTS_PER_MINUTE", default=10)
+SWITCH_SECONDS = env.positive("SWITCH_SECONDS", default=10, cast=float)
+NEW_PAYMENTS_PER_MINUTE = env.positive("NEW_PAYMENTS_PER_MINUTE", default=10)
 IDEMPOTENCY_KEPT = timedelta(hours=48)
 IDEMPOTENCY_LEASE_SECONDS = 30
 
 # --- Orders ------------------------------------------------------------------------------------
 HELP_EMAIL = env.str("HELP_EMAIL", default="help@payonce.example")
 # Every page says aloud that no real money moves.
-TEST_MODE = env.bool("TEST_MODE", default=True)
+TEST_MODE = env.flag("TEST_MODE", default=True)
 DEFAULT_CURRENCY = "EUR"
 CURRENCIES = ("EUR", "USD", "BRL", "CNY", "INR", "JPY", "KWD")
 INVOICE_SELLER = ("Payonce Demo Shop", "Beispielweg 1, 10115 Berlin", "VAT ID DE000000000")
-LOOKUP_MISSES_PER_MINUTE = env.int("LOOKUP_MISSES_PER_MINUTE", default=20)
-SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", default=100)
-ORDER_LIFETIME = timedelta(seconds=env.int("ORDER_LIFETIME_SECONDS", default=3600))
-ORDER_REFRESH_AFTER = timedelta(seconds=env.float("ORDER_REFRESH_AFTER_SECONDS", default=60))
+LOOKUP_MISSES_PER_MINUTE = env.positive("LOOKUP_MISSES_PER_MINUTE", default=20)
+SOCKETS_PER_ADDRESS = env.positive("SOCKETS_PER_ADDRESS", default=100)
+ORDER_LIFETIME = timedelta(seconds=env.positive("ORDER_LIFETIME_SECONDS", default=3600))
+ORDER_REFRESH_AFTER = timedelta(
+    seconds=env.positive("ORDER_REFRESH_AFTER_SECONDS", default=60, cast=float)
+)
 
 # --- API -----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -281,7 +286,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Security ----------------------------------------------------------------------------------
-SECURE = env.bool("SECURE", default=SHOP_URL.startswith("https://"))
+SECURE = env.flag("SECURE", default=SHOP_URL.startswith("https://"))
 SECURE_SSL_REDIRECT = SECURE
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
@@ -290,7 +295,7 @@ SECURE_HSTS_PRELOAD = SECURE
 # Not `no-referrer`: browsers then send `Origin: null` with our own forms and CSRF refuses them.
 # This policy too tells no other site where a shopper comes from.
 SECURE_REFERRER_POLICY = "same-origin"
-if env.bool("BEHIND_PROXY", default=False):
+if env.flag("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE
 SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
