@@ -7,6 +7,7 @@ from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from shop import health
+from shop.sign_in import sign_in
 
 urlpatterns = [
     path("", include("orders.page_urls")),
@@ -15,6 +16,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("webhooks/", include("payments.webhook_urls")),
+    path("admin/login/", sign_in),
     path("admin/", admin.site.urls),
     path("i18n/setlang/", require_POST(set_language), name="set_language"),
     path("livez", health.livez),

@@ -1,0 +1,63 @@
+"""The staff's sign-in, with a limit on guesses. Staff are few; passwords are not guessed fast.
+
+Without Redis nobody can count, so nobody signs in for a while: the one door that fails
+closed. Sessions and tokens that are there go on working.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.debug import sensitive_post_parameters
+
+from shop import courtesy
+from shop.logs import get_logger
+from shop.problems import Busy, Problem
+
+log = get_logger("security")
+
+WINDOW_SECONDS = 60
+#: A person who mistypes has enough of these; they count until the window ends or it fits.
+TRIES_PER_ADDRESS = 5
+#: Many addresses guess at one account: more, so that nobody locks it for its owner easily.
+TRIES_PER_ACCOUNT = 50
+
+
+class TooManyTries(Problem):
+    """Wait a minute."""
+
+    status = 429
+    slug = "too-many-requests"
+    title = "Too many attempts to sign in."
+
+
+@sensitive_post_parameters()
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Django's own page; who guesses meets the limit first. Raises TooManyTries or Busy."""
+    if request.method != "POST":
+        return admin.site.login(request)
+    names = _count(request)
+    response = admin.site.login(request)
+    if response.status_code == 302:
+        courtesy.drop(*names)
+    else:
+        log.warning("sign_in.failed")
+    return response
+
+
+def _count(request: HttpRequest) -> list[str]:
+    account = hashlib.sha256(request.POST.get("username", "").lower().encode()).hexdigest()
+    limits = {
+        f"sign-in:address:{request.META.get('REMOTE_ADDR', '')}": TRIES_PER_ADDRESS,
+        f"sign-in:account:{account}": TRIES_PER_ACCOUNT,
+    }
+    for name, limit in limits.items():
+        tries = courtesy.count(name, seconds=WINDOW_SECONDS)
+        if tries is None:
+            raise Busy(retry_after_seconds=int(settings.COURTESY_PAUSE_SECONDS))
+        if tries > limit:
+            raise TooManyTries(retry_after_seconds=WINDOW_SECONDS)
+    return list(limits)
