@@ -37,6 +37,13 @@ def fresh_redis() -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def nobody_else_works(request: pytest.FixtureRequest) -> None:
+    """The worker of an earlier test would do this one's work, at another bank."""
+    if not {"live_shop", "redis_shop"} & set(request.fixturenames):
+        Stack.rest()
+
+
 @pytest.fixture(scope="session")
 def stack_processes(django_db_setup: None, django_db_blocker: Any) -> Iterator[Stack]:
     """Web, worker and bank as processes, once per test process."""

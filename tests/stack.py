@@ -63,13 +63,18 @@ class Stack:
 
     def take_over(self) -> "Stack":
         """Start what does not run here, and stop the workers of all other stacks."""
-        for other in Stack._started:
-            if other is not self:
-                other.kill("worker")
+        Stack.rest(but=self)
         for name, start in (("worker", self.start_worker), ("web", self.start_web)):
             if name not in self._processes:
                 start()
         return self
+
+    @classmethod
+    def rest(cls, but: "Stack | None" = None) -> None:
+        """Stop the workers of all stacks; the next `take_over` starts its own again."""
+        for stack in cls._started:
+            if stack is not but:
+                stack.kill("worker")
 
     def start_web(self, **more: str) -> None:
         command = ["-m", "uvicorn", "shop.asgi:application", "--host", "127.0.0.1"]

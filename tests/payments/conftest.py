@@ -1,16 +1,19 @@
 """Payments told without orders: a reference that owes money, and the door to pay it."""
 
+import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from payments import registry, sweeping
 from payments import services as payments
-from payments import sweeping
 from payments.views import Started
+from tests.bank import Bank
+from tests.payments.line import Line
 
 #: What an order reference owes in these tests, in minor units.
 OWED = 6899
@@ -63,6 +66,23 @@ def debt(transactional_db: None) -> Debt:
 def later() -> Callable[[float], datetime]:
     """The time so many seconds from now."""
     return lambda seconds: timezone.now() + timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def line(bank: Bank, settings: Any) -> Iterator[Line]:
+    """The shop reaches the bank over this wire only."""
+    with Line(bank.port) as wire:
+        settings.PAYMENT_GATEWAYS = copy.deepcopy(settings.PAYMENT_GATEWAYS)
+        settings.PAYMENT_GATEWAYS["sandbox"]["options"]["base_url"] = wire.url
+        forget_adapters()
+        yield wire
+    forget_adapters()
+
+
+def forget_adapters() -> None:
+    """Adapters are made once per process, from the settings of that moment."""
+    registry.gateway.cache_clear()
+    registry.capabilities.cache_clear()
 
 
 def sweep_until(done: Callable[[], bool], seconds: float = 60) -> None:
