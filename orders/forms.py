@@ -57,7 +57,7 @@ class CheckoutForm(forms.Form):
         },
     )
     name = _text(_("Name"), _("Enter your name"), "name")
-    street = _text(_("Street and number"), _("Enter your street and number"), "address-street")
+    street = _text(_("Street and number"), _("Enter your street and number"), "address-line1")
     postcode = _text(_("Postcode"), _("Enter your postcode"), "postal-code", maxlength="16")
     city = _text(_("Town or city"), _("Enter your town or city"), "address-level2")
     country = forms.ChoiceField(

@@ -8,6 +8,7 @@ const POLL_SECONDS = [2, 3, 5, 10];
 const SOCKET_AGAIN_MS = 30_000;
 // A switch is not answered yet: ask again for at most so long before the shopper has to.
 const AUTO_TRIES = 6;
+const FRAME_HEIGHT_MAX = 1200;
 
 let polls = 0;
 let pollTimer = 0;
@@ -150,11 +151,15 @@ function arrange() {
 
 // --- the payment service's frame --------------------------------------------------------------------
 
-// The frame says that something happened. We ask the bank, and read our own page.
+// The frame says how tall it is and that something happened. We ask the bank, and read our own
+// page: a message from anywhere else is not heard, and none is believed.
 async function heedFrame(event) {
   const frame = document.querySelector("iframe[data-frame]");
   if (!frame || event.source !== frame.contentWindow) return;
   if (event.origin !== new URL(frame.src).origin) return;
+  const height = Number(event.data?.height);
+  if (height > 0) frame.style.height = `${Math.min(height + 2, FRAME_HEIGHT_MAX)}px`;
+  if (event.data?.state === "open") return;
   const form = document.querySelector("form[data-check]");
   try {
     await fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
