@@ -73,7 +73,11 @@ class Line:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = _carry
+            def do_GET(self) -> None:
+                self._carry()
+
+            def do_POST(self) -> None:
+                self._carry()
 
             def log_message(self, *_: Any) -> None:
                 """Nothing."""

@@ -1,7 +1,7 @@
 """Asking is driven by rows: by delayed tasks alone, by the sweep alone, until the bank is final."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -9,9 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from orders.models import Order
-from payments import inbox, polling, services, sweeping
+from payments import asking, inbox, polling, services, sweeping
 from payments.gateways.base import RawRequest
 from payments.models import Notification, Payment, ReviewCase
+from payments.recording import record_outcome
 from shop.models import StateChange
 from shop.wiring import SUBSCRIBERS
 from tests.factories import place
@@ -34,7 +35,7 @@ def nobody_tells(bank) -> None:
     bank.faults(lose_notification=1.0)
 
 
-def due_in(payment: Payment, now) -> float:
+def due_in(payment: Payment, now: datetime) -> float:
     assert payment.next_poll_at is not None
     return (payment.next_poll_at - now).total_seconds()
 
@@ -197,12 +198,10 @@ def test_a_verdict_on_what_was_sent_again_meanwhile_is_not_believed(debt, bank, 
     bank.faults()
     stale = Payment.objects.select_related("same_attempt_as", "intent").get()
     late = timezone.now() + timedelta(minutes=21)
-    verdict = polling.asking.query(stale, now=late)
+    verdict = asking.query(stale, now=late)
     assert verdict.outcome.kind == "absent"
     debt.start("qr")
-    polling.record_outcome(
-        reference=reference, outcome=verdict.outcome, source="poll", now=verdict.at
-    )
+    record_outcome(reference=reference, outcome=verdict.outcome, source="poll", now=verdict.at)
     assert (row().state, row().send_count) == ("open", 2)
     bank.pay(reference)
     sweeping.sweep(now=late + timedelta(minutes=1))
