@@ -17,7 +17,7 @@ from shop.readonly import ReadOnlyAdmin
 class PaymentAdmin(ReadOnlyAdmin[Payment]):
     """Found by any of its references, each of them indexed."""
 
-    list_display = ("reference", "order", "gateway", "method", "state", "amount", "created_at")
+    list_display = ("reference", "owed_by", "gateway", "method", "state", "amount", "created_at")
     list_filter = ("state",)
     list_select_related = ("intent",)
     search_fields = (
@@ -28,7 +28,7 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
     )
     search_help_text = "Payment, order or gateway reference, in full"
     fields = (
-        ("order", "state", "role"),
+        ("owed_by", "state", "role"),
         ("gateway", "method", "amount"),
         ("captured", "refunded", "pending", "balance"),
         ("gateway_order_id", "gateway_transaction_id"),
@@ -36,10 +36,10 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
         ("send_count", "poll_count", "next_poll_at", "last_error"),
         "history",
     )
-    readonly_fields = ("order", "amount", "captured", "refunded", "pending", "balance", "history")
+    readonly_fields = ("owed_by", "amount", "captured", "refunded", "pending", "balance", "history")
 
-    @admin.display(description="order")
-    def order(self, payment: Payment) -> str:
+    @admin.display(description="order", ordering="intent__order_reference")
+    def owed_by(self, payment: Payment) -> str:
         return payment.intent.order_reference
 
     @admin.display(description="amount")

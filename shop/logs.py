@@ -45,3 +45,34 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger whose events are dotted names, for example `payments.outcome.recorded`."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+#: Others' loggers. Some name paths, and an order's path is the key to it: our own lines name
+#: routes instead.
+LEVELS = {
+    "httpx": "WARNING",
+    "django.request": "ERROR",
+    "django.security": "CRITICAL",
+    "uvicorn.access": "WARNING",
+    "uvicorn.error": "WARNING",
+    "celery.app.trace": "WARNING",
+    "celery.worker.strategy": "WARNING",
+    "fontTools": "WARNING",
+}
+
+
+def logging_to_stdout(level: str) -> dict[str, Any]:
+    """Django's LOGGING: every line as JSON on standard output."""
+    json_lines = {
+        "()": "structlog.stdlib.ProcessorFormatter",
+        "processor": structlog.processors.JSONRenderer(),
+        "foreign_pre_chain": SHARED_PROCESSORS,
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": json_lines},
+        "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["stdout"], "level": level},
+        "loggers": {name: {"level": at_least} for name, at_least in LEVELS.items()},
+    }

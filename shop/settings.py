@@ -7,12 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
-import structlog
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from shop import redis_servers
 from shop.environment import Environment
-from shop.redis_urls import redis_url_with_db
+from shop.logs import logging_to_stdout
 from shop.wiring import SUBSCRIBERS
 
 # Lets `ModelAdmin[Order]` and the like be written where the types say so.
@@ -137,37 +137,15 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
 # --- Redis: courtesy only; the shop stays correct without it ---------------------------------
 # redis-py retries by default: a frozen server then costs 5.6 s behind a timeout of 0.1 s.
-REDIS_TIMEOUT_SECONDS = 0.1
+REDIS_TIMEOUT_SECONDS = env.positive("REDIS_TIMEOUT_SECONDS", default=0.1, cast=float)
 COURTESY_PAUSE_SECONDS = 5.0
-CACHES = {
-    "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": redis_url_with_db(REDIS_URL, 0),
-        "KEY_PREFIX": "payonce",
-        "OPTIONS": {
-            "CONNECTION_POOL_KWARGS": {
-                "socket_timeout": REDIS_TIMEOUT_SECONDS,
-                "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
-                "max_connections": 200,
-            },
-        },
-    }
-}
-# Throttles and sessions must not depend on a server that may be frozen.
+CACHES = {"default": redis_servers.cache(REDIS_URL, timeout_seconds=REDIS_TIMEOUT_SECONDS)}
+CHANNEL_LAYERS = {"default": redis_servers.channel_layer(REDIS_URL)}
+# Sessions must not depend on a server that may be frozen.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {
-            # redis-py 8 ends an idle subscription after 5 s unless told not to.
-            "hosts": [{"address": redis_url_with_db(REDIS_URL, 2), "socket_timeout": None}],
-        },
-    }
-}
-
 # --- Celery ----------------------------------------------------------------------------------
-CELERY_BROKER_URL = redis_url_with_db(REDIS_URL, 1, celery=True)
+CELERY_BROKER_URL = redis_servers.broker(REDIS_URL)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 2.0,
     "socket_connect_timeout": 0.2,
@@ -315,28 +293,4 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- Logs: one line a fact, never a body, an address or a secret -------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": {
-            "()": "structlog.stdlib.ProcessorFormatter",
-            "processor": structlog.processors.JSONRenderer(),
-            "foreign_pre_chain": "ext://shop.logs.SHARED_PROCESSORS",
-        }
-    },
-    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stdout"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {
-        "httpx": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
-        # These name paths, and an order's path is the key to it; our own lines name routes.
-        "django.security": {"level": "CRITICAL"},
-        "uvicorn.access": {"level": "WARNING"},
-        "uvicorn.error": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.worker.strategy": {"level": "WARNING"},
-        "fontTools": {"level": "WARNING"},
-    },
-}
+LOGGING = logging_to_stdout(env.str("LOG_LEVEL", default="INFO"))

@@ -41,4 +41,6 @@ os.environ.update(
     SANDBOX_SIGNING_SECRET="test-signing-secret",
     SANDBOX_WEBHOOK_SECRETS="test-webhook-secret",
     LOG_LEVEL="ERROR",
+    # Many tests share two cores: a busy Redis is not a broken one.
+    REDIS_TIMEOUT_SECONDS="1",
 )

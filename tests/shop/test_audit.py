@@ -1,6 +1,7 @@
 """The audit: silent on an honest shop, loud on a planted lie, and it adopts what was lost."""
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -69,10 +70,8 @@ def books(bank: Bank) -> Books:
 
 def audit(*flags: str) -> dict[str, Any]:
     out = StringIO()
-    try:
+    with suppress(SystemExit):  # it exits 1 when it found something
         call_command("audit", "--json", *flags, stdout=out)
-    except SystemExit as ended:
-        assert ended.code == 1
     report: dict[str, Any] = json.loads(out.getvalue())
     return report
 
