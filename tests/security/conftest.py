@@ -1,0 +1,86 @@
+"""Who attacks, who looks on, and what is at stake."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+from rest_framework.authtoken.models import Token
+
+from orders.models import Order
+from tests.bank import Bank
+from tests.factories import place
+from tests.orders.story import paid_order
+from tests.security.watch import SecurityLog
+
+
+@pytest.fixture
+def security_log() -> Iterator[SecurityLog]:
+    """Every line that the logger `security` writes meanwhile."""
+    log = SecurityLog()
+    logger = logging.getLogger("security")
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(log)
+    yield log
+    logger.removeHandler(log)
+    logger.setLevel(before)
+
+
+def staff(name: str, *rights: str, **more: Any) -> Any:
+    """A member of staff with these rights, for example `payments.refund_payment`."""
+    person = get_user_model().objects.create_user(
+        name, f"{name}@payonce.example", "correct-horse-battery", is_staff=True, **more
+    )
+    for right in rights:
+        app, codename = right.split(".")
+        person.user_permissions.add(
+            Permission.objects.get(content_type__app_label=app, codename=codename)
+        )
+    return person
+
+
+def signed_in(person: Any) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(person)
+    return client
+
+
+def with_token(person: Any) -> Client:
+    token = Token.objects.create(user=person)
+    return Client(raise_request_exception=False, headers={"Authorization": f"Token {token.key}"})
+
+
+@pytest.fixture
+def guest() -> Client:
+    """Anybody: no cookie, no token; a failure of ours is a 500 and no traceback here."""
+    return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def careful_guest() -> Client:
+    """A browser whose forms are checked for forgery."""
+    return Client(enforce_csrf_checks=True, raise_request_exception=False)
+
+
+@pytest.fixture
+def chief() -> Any:
+    """A superuser."""
+    return get_user_model().objects.create_superuser("chief", "chief@payonce.example", "x")
+
+
+@pytest.fixture
+def order(db: None) -> Order:
+    """An order that waits for its payment."""
+    return place()
+
+
+@pytest.fixture
+def paid(db: None, bank: Bank) -> Order:
+    """An order whose money is at the bank."""
+    return paid_order(bank)
