@@ -59,6 +59,7 @@ format-check: $(VENV)/.dev
 
 lint: $(VENV)/.dev ## Look for mistakes in style and habit
 	@echo "The linter finds nothing"; $(BIN)/ruff check --quiet .
+	@echo "The templates are well formed"; $(BIN)/djlint --lint --check --quiet templates >/dev/null
 
 types: $(VENV)/.dev ## Check the types
 	@echo "The types fit"; $(OFFLINE) $(BIN)/mypy --no-error-summary
