@@ -6,7 +6,7 @@ answer: a call may take seconds, and what is recorded carries the later time.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,12 +30,12 @@ class Answer:
 
 def create(payment: Payment, *, now: datetime) -> Answer:
     """Send the stored request, for the first time or again."""
-    return _ask(payment, now, lambda gate: gate.create(stored_request(payment)))
+    return _ask("create", payment, now, lambda gate: gate.create(stored_request(payment)))
 
 
 def query(payment: Payment, *, now: datetime) -> Answer:
     """Ask where the payment stands."""
-    return _ask(payment, now, lambda gate: gate.query(reference_of(payment)))
+    return _ask("query", payment, now, lambda gate: gate.query(reference_of(payment)))
 
 
 def close(payment: Payment, *, now: datetime) -> Answer:
@@ -47,7 +47,7 @@ def close(payment: Payment, *, now: datetime) -> Answer:
         results.append(result)
         return result.snapshot or base.Snapshot(SNAPSHOT_AFTER_CLOSE[result.answer])
 
-    answer = _ask(payment, now, question)
+    answer = _ask("close", payment, now, question)
     return Answer(answer.outcome, answer.at, results[0] if results else None)
 
 
@@ -62,21 +62,24 @@ SNAPSHOT_AFTER_CLOSE = {
 
 
 def _ask(
-    payment: Payment, now: datetime, question: Callable[[base.Gateway], base.Snapshot]
+    operation: str,
+    payment: Payment,
+    now: datetime,
+    question: Callable[[base.Gateway], base.Snapshot],
 ) -> Answer:
     forbid_transaction()
     began = time.monotonic()
-    gate = registry.gateway(payment.gateway)
     try:
-        snapshot = question(gate)
+        snapshot = question(registry.gateway(payment.gateway))
     except base.Refused as no:
-        return Answer(refused(payment, no.code), _later(now, began))
+        outcome = refused(payment, no.code)
     except base.Unknown as doubt:
-        return Answer(in_doubt(payment, doubt.why), _later(now, began))
-    at = _later(now, began)
-    can = registry.capabilities(payment.gateway, payment.method)
-    outcome = outcome_of(snapshot, payment, horizon=can.not_found_final_after, now=at)
-    return Answer(outcome, at)
+        outcome = in_doubt(payment, doubt.why)
+    else:
+        horizon = registry.capabilities(payment.gateway, payment.method).not_found_final_after
+        outcome = outcome_of(snapshot, payment, horizon=horizon, now=_later(now, began))
+    took = round((time.monotonic() - began) * 1000)
+    return Answer(replace(outcome, operation=operation, milliseconds=took), _later(now, began))
 
 
 def forbid_transaction() -> None:

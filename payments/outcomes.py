@@ -49,6 +49,9 @@ class Outcome:
     asked_send_count: int
     snapshot: base.Snapshot | None = None
     note: str = ""
+    # The call that brought it: what was asked and how long the answer took.
+    operation: str = ""
+    milliseconds: int = 0
 
 
 BOOK, OPEN, DOUBT, DECLINE = Move.BOOK, Move.OPEN, Move.DOUBT, Move.DECLINE

@@ -86,8 +86,12 @@ def _record(
             booking.book(intent, payments, payment, outcome.snapshot, trail)
         else:
             _move(payment, payments, move, outcome, trail)
-        if vars(payment) != before and not trail.changes:
+        changed = vars(payment) != before
+        if changed and not trail.changes:
             payment.save()
+        # A repeat that changes nothing leaves nothing behind.
+        if outcome.operation and changed:
+            trail.call(payment, outcome.operation, outcome.kind.value, outcome.milliseconds)
         trail.write()
         if then is not None:
             then(payment)

@@ -24,7 +24,7 @@ from payments.problems import (
 )
 from payments.recording import live_cache_name, poll_pause, record_outcome
 from payments.references import new_reference
-from payments.views import PaymentView, Started, is_cacheable, payment_view
+from payments.views import PaymentView, Started, payment_view
 from shop import courtesy, failpoints, outbox
 from shop.idempotency import Claim
 
@@ -91,6 +91,10 @@ def _cached(wish: Wish) -> Started | None:
     view: PaymentView | None = courtesy.get(live_cache_name(wish.order_reference))
     if view is None or not (view.settles or view.method == wish.method):
         return None
+    if wish.claim is not None:
+        wish.claim.recall()  # a repeat that waited gets its own first answer, not a later one
+        if view.settles and view.holds_secret:
+            return None  # that answer was never cached: the database has it
     if view.settles:
         raise PaymentAlreadySettled
     return Started(view, created=False)
@@ -99,11 +103,12 @@ def _cached(wish: Wish) -> Started | None:
 def _keep(wish: Wish, started: Started) -> None:
     """Let repeats find the answer without the database."""
     view = started.payment
-    if not is_cacheable(view.presentation) or started.switching:
+    if not view.is_cacheable or started.switching:
         return
-    courtesy.put(live_cache_name(wish.order_reference), view, seconds=ANSWER_CACHED_SECONDS)
+    # The key's answer first: whoever sees the payment cached finds its own answer too.
     if wish.claim is not None:
         wish.claim.remember(started.status, view.as_api())
+    courtesy.put(live_cache_name(wish.order_reference), view, seconds=ANSWER_CACHED_SECONDS)
 
 
 def _start(wish: Wish, *, now: datetime) -> Started:

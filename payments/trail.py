@@ -19,6 +19,7 @@ class Trail:
     now: datetime
     actor: str = ""
     changes: list[StateChange] = field(default_factory=list)
+    calls: list[StateChange] = field(default_factory=list)
 
     def step(self, row: Payment | Refund, arrow: str, reason: str = "") -> None:
         """Take one arrow. The caller holds the intent's lock and saves the row."""
@@ -38,10 +39,26 @@ class Trail:
             )
         )
 
+    def call(self, payment: Payment, operation: str, answer: str, milliseconds: int) -> None:
+        """Remember a call to the gateway: what was asked, the answer's class, how long it took."""
+        self.calls.append(
+            StateChange(
+                subject="call",
+                subject_reference=payment.reference,
+                order_reference=self.order_reference,
+                from_state=operation,
+                to_state=answer,
+                source=self.source,
+                actor=self.actor,
+                detail={"milliseconds": milliseconds},
+                at=self.now,
+            )
+        )
+
     def write(self) -> None:
-        """One insert for all steps of this transaction."""
-        if self.changes:
-            StateChange.objects.bulk_create(self.changes)
+        """One insert for all of this transaction."""
+        if self.calls or self.changes:
+            StateChange.objects.bulk_create([*self.calls, *self.changes])
 
 
 def tell_end(trail: Trail, ended: Payment, payments: list[Payment]) -> None:

@@ -76,6 +76,12 @@ class PaymentView:
     expires_at: datetime
     captured_at: datetime | None
     refunds: tuple[RefundView, ...] = ()
+    holds_secret: bool = False  # its presentation has a client token: not for a cache
+
+    @property
+    def is_cacheable(self) -> bool:
+        """There is something to show, and nothing in it that a cache must not see."""
+        return self.presentation is not None and not self.holds_secret
 
     def as_api(self) -> dict[str, Any]:
         return {
@@ -147,6 +153,7 @@ def payment_view(
         expires_at=payment.expires_at,
         captured_at=payment.captured_at,
         refunds=tuple(refund_view(r, payment.reference) for r in refunds),
+        holds_secret=bool((payment.presentation or {}).get(WITHHELD)),
     )
 
 
@@ -158,8 +165,3 @@ def _shown(presentation: dict[str, Any] | None) -> dict[str, Any] | None:
 
 #: Beside a stored presentation: which of its fields must not be cached.
 WITHHELD = "_withheld"
-
-
-def is_cacheable(presentation: dict[str, Any] | None) -> bool:
-    """A client token never goes into a cache."""
-    return presentation is not None and not presentation.get(WITHHELD)

@@ -65,7 +65,10 @@ class IdempotencyKey(models.Model):
 
 
 class StateChange(models.Model):
-    """One step of an order, payment or refund. Append-only: a trigger refuses the rest."""
+    """One step of an order, payment or refund, or one call to a gateway (subject `call`).
+
+    Append-only: a trigger refuses to change or delete a row.
+    """
 
     subject = models.CharField(max_length=10)
     subject_reference = models.CharField(max_length=40)
@@ -86,3 +89,21 @@ class StateChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} {self.subject_reference}: {self.from_state} to {self.to_state}"
+
+
+class StaffAction(models.Model):
+    """What a member of staff did that moved no state: asked, exported, replayed, claimed."""
+
+    actor = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    action = models.CharField(max_length=40)
+    subject = models.CharField(max_length=140, blank=True)
+    order_reference = models.CharField(max_length=40, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    detail = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["order_reference", "id"], name="staff_actions_of_an_order")]
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.action} {self.subject}"

@@ -50,6 +50,9 @@ class ReviewKind(models.TextChoices):
     LATE_WITHOUT_STOCK = "late_without_stock", "Late payment, goods gone"
     ORPHAN_NOTIFICATION = "orphan_notification", "Notification for an unknown payment"
     OUTBOX_STUCK = "outbox_stuck", "A fact could not be delivered"
+    SHOPPER_SAYS_PAID = "shopper_says_paid", "Shopper says paid, we say unpaid"
+    RECONCILIATION = "reconciliation", "The gateway's books differ from ours"
+    DISPUTE = "dispute", "The shopper disputes the charge"
     CONTRADICTION = "contradiction", "The gateway contradicts what it said"
 
 
@@ -64,6 +67,7 @@ class ReviewCase(models.Model):
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
+    claimed_at = models.DateTimeField(null=True)
     resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
@@ -87,3 +91,33 @@ class ReviewCase(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.subject}"
+
+
+class Reconciliation(models.Model):
+    """One gateway's statement of one UTC day against our rows, and who signed it off."""
+
+    gateway = models.CharField(max_length=20)
+    day = models.DateField()
+    ran_at = models.DateTimeField()
+    matched = models.PositiveIntegerField(default=0)
+    missing_here = models.PositiveIntegerField(default=0)
+    missing_there = models.PositiveIntegerField(default=0)
+    differing = models.PositiveIntegerField(default=0)
+    adopted = models.PositiveIntegerField(default=0)
+    # Per currency, in minor units: {"EUR": {"charged": 0, "refunded": 0, "fees": 0, "payout": 0}}.
+    totals = models.JSONField(default=dict)
+    differences = models.JSONField(default=list)
+    signed_off_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    signed_off_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gateway", "day"], name="one_reconciliation_per_gateway_and_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.day}"

@@ -47,7 +47,11 @@ class Refund(models.Model):
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     reason = models.CharField(max_length=200)
+    note = models.CharField(max_length=300, blank=True)
     actor = models.CharField(max_length=150, blank=True)
+    approved_by = models.CharField(max_length=150, blank=True)
+    # What was done and pending when it was asked for: an approval is void when it changed.
+    seen_refunded_minor = models.BigIntegerField(default=0)
     state = FSMField(default=RefundState.REQUESTED, choices=RefundState.choices, protected=True)
     gateway_refund_id = models.CharField(max_length=64, blank=True)
     transfer_reference = models.CharField(max_length=140, blank=True)

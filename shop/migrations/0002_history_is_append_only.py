@@ -9,8 +9,11 @@ BEGIN
 END $$;
 CREATE TRIGGER history_is_append_only BEFORE UPDATE OR DELETE ON shop_statechange
     FOR EACH ROW EXECUTE FUNCTION shop_refuse_change();
+CREATE TRIGGER staff_actions_are_append_only BEFORE UPDATE OR DELETE ON shop_staffaction
+    FOR EACH ROW EXECUTE FUNCTION shop_refuse_change();
 """
 BACKWARDS = """
+DROP TRIGGER staff_actions_are_append_only ON shop_staffaction;
 DROP TRIGGER history_is_append_only ON shop_statechange;
 DROP FUNCTION shop_refuse_change();
 """
