@@ -106,7 +106,7 @@ class LineForm(forms.Form):
     """One line of the basket: so many pieces of one good, or none."""
 
     sku = forms.SlugField(max_length=64)
-    quantity = forms.RegexField(r"^[0-9]{1,2}$", strip=False, required=False)
+    quantity = forms.RegexField(r"^[0-9]{1,2}\Z", strip=False, required=False)
     remove = forms.BooleanField(required=False)
 
     @property
@@ -119,4 +119,4 @@ class PayForm(forms.Form):
     """The chosen way to pay, and the name of this press of the button."""
 
     method = forms.SlugField(max_length=40)
-    key = forms.RegexField(r"^[A-Za-z0-9_-]{16,64}$")
+    key = forms.RegexField(r"^[A-Za-z0-9_-]{16,64}\Z")
