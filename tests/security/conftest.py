@@ -20,6 +20,12 @@ from tests.orders.story import paid_order
 from tests.security.watch import SecurityLog
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """A good hash is slow on purpose; here many people sign up."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def security_log() -> Iterator[SecurityLog]:
     """Every line that the logger `security` writes meanwhile."""
