@@ -5,7 +5,8 @@
 --   audited   orders placed since the audit's first day
 --   at_rest   of these, the ones with nothing under way: no attempt unsettled, no refund
 --             outstanding, no fact undelivered; only they must already add up
---   booked    each movement with the payment row whose gateway transaction it is
+--
+-- Each statement finds what no other finds, so that one fault turns one line red.
 
 -- setup
 CREATE TEMP VIEW audited AS
@@ -41,13 +42,13 @@ FROM at_rest a JOIN net n USING (number) WHERE n.net_minor > a.total_minor;
 -- I2 no payment is lost: money held means a paid order
 SELECT a.number, format('holds %s, is %s', n.net_minor, a.state)
 FROM at_rest a JOIN net n USING (number)
-WHERE n.net_minor > 0 AND a.state NOT IN ('paid', 'refunded');
+WHERE n.net_minor > 0 AND n.net_minor <= a.total_minor AND a.state NOT IN ('paid', 'refunded');
 
 -- I3 paid means that the money is there, exactly
 SELECT a.number, format('holds %s, should hold %s', coalesce(n.net_minor, 0),
         a.total_minor - coalesce(r.returned_minor, 0))
 FROM at_rest a LEFT JOIN net n USING (number) LEFT JOIN returned r USING (intent_id)
-WHERE a.state = 'paid'
+WHERE a.state = 'paid' AND coalesce(n.net_minor, 0) <= a.total_minor
     AND coalesce(n.net_minor, 0) <> a.total_minor - coalesce(r.returned_minor, 0);
 
 -- I4 every capture has its attempt
@@ -145,7 +146,7 @@ WHERE a.state = 'paying' OR NOT EXISTS (SELECT FROM at_rest r WHERE r.number = a
 
 -- I14 refunded means that everything went back
 SELECT a.number, format('still holds %s', n.net_minor)
-FROM at_rest a JOIN net n USING (number) WHERE a.state = 'refunded' AND n.net_minor <> 0;
+FROM at_rest a JOIN net n USING (number) WHERE a.state = 'refunded' AND n.net_minor <> 0 AND n.net_minor <= a.total_minor;
 
 -- I15 orders move along the arrows, one step of history for each
 WITH steps AS (
@@ -206,17 +207,18 @@ WHERE p.request <> '{}'::jsonb
         OR (p.request ->> 'currency') <> a.currency
         OR (p.request ->> 'order_reference') <> a.number);
 
--- I20 the gateway's total of a day is ours
-SELECT format('%s %s', gateway, day), format('%s there, %s here', there_minor, here_minor)
-FROM (
-    SELECT gateway, day, currency, sum(there) AS there_minor, sum(here) AS here_minor FROM (
-        SELECT gateway, currency, (at AT TIME ZONE 'UTC')::date AS day, amount_minor AS there,
-            0 AS here
-        FROM movement WHERE kind = 'charge'
-        UNION ALL
-        SELECT gateway, captured_currency, (captured_at AT TIME ZONE 'UTC')::date, 0,
-            captured_minor
-        FROM payments_payment
-        WHERE captured_at >= (SELECT min(day) FROM audit_span)
-    ) each_one GROUP BY gateway, day, currency
-) days WHERE there_minor <> here_minor;
+-- I20 the gateway's total of a day is ours, capture by capture
+WITH booked AS (
+    SELECT m.gateway, m.currency, m.at AS there_at, p.captured_at AS here_at, m.amount_minor
+    FROM movement m JOIN payments_payment p ON p.gateway = m.gateway
+        AND p.gateway_transaction_id = m.transaction_id
+    WHERE m.kind = 'charge'),
+days AS (
+    SELECT gateway, currency, (there_at AT TIME ZONE 'UTC')::date AS day, amount_minor AS there,
+        0 AS here
+    FROM booked
+    UNION ALL
+    SELECT gateway, currency, (here_at AT TIME ZONE 'UTC')::date, 0, amount_minor FROM booked)
+SELECT format('%s %s %s', gateway, currency, day),
+    format('%s there, %s here', sum(there), sum(here))
+FROM days GROUP BY gateway, currency, day HAVING sum(there) <> sum(here);
