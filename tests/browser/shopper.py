@@ -140,7 +140,7 @@ class Shopper:
         """What axe finds wrong for people with disabilities, in light and in dark colours."""
         found: list[str] = []
         for scheme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.page.emulate_media(color_scheme=scheme)
             self.page.evaluate(AXE)
             found += [f"{scheme} {line}" for line in self._axe()]
         self.page.emulate_media(color_scheme="light")

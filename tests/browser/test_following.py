@@ -40,11 +40,11 @@ def test_a_forged_push_changes_nothing(shopper: Shopper):
 def test_a_forged_frame_message_changes_nothing(shopper: Shopper):
     asked: list[str] = []
     shopper.start("Card")
-    shopper.page.route("**/check/", lambda route: (asked.append("asked"), route.continue_()))
+    shopper.page.on("request", lambda request: asked.append(request.url))
     shopper.page.evaluate("postMessage({type: 'sandbox-card', state: 'paid'}, '*')")
     shopper.page.wait_for_timeout(500)
     shopper.sees("Pay now")
-    assert asked == []
+    assert not [url for url in asked if url.endswith("/check/")]
 
 
 def test_the_change_is_announced_and_the_title_follows(shopper: Shopper):
