@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 #: Nothing is held for longer: a test that forgets to let go fails by itself.
-HELD_SECONDS_MAX = 4.0
+HELD_SECONDS_MAX = 2.5
 
 
 class Line:

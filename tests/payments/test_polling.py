@@ -318,7 +318,7 @@ def test_a_notification_that_overtakes_the_answer_to_our_create_settles_it(debt,
             assert row().state == "captured"
         assert started.result(10).payment.settles
     assert row().gateway_order_id
-    assert StateChange.objects.filter(to_state="captured").count() == 1
+    assert StateChange.objects.filter(subject="payment", to_state="captured").count() == 1
     assert bank.net(reference) == OWED
 
 
@@ -333,7 +333,7 @@ def test_a_notification_told_a_hundred_times_is_stored_and_followed_once(debt, b
     for _ in range(20):
         inbox.process(stored[0][0], now=timezone.now())
     assert len(line.asked) == before + 1
-    assert StateChange.objects.filter(to_state="captured").count() == 1
+    assert StateChange.objects.filter(subject="payment", to_state="captured").count() == 1
     assert bank.net(reference) == OWED
 
 

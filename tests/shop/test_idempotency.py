@@ -89,7 +89,7 @@ def test_a_write_without_a_key_is_refused_and_changes_nothing(bank):
 def test_the_same_body_is_the_same_however_it_is_spelled():
     spellings = ['{"a":1,"b":[{"c":"é"}]}', '{ "b" : [{"c":"\\u00e9"}], "a" : 1 }']
     assert len({idempotency.fingerprint(json.loads(text)) for text in spellings}) == 1
-    others = [{"a": 1}, {"a": "1"}, {"a": True}, {"a": [1]}, {"b": 1}, {}]
+    others: list[dict[str, Any]] = [{"a": 1}, {"a": "1"}, {"a": True}, {"a": [1]}, {"b": 1}, {}]
     assert len({idempotency.fingerprint(body) for body in others}) == len(others)
 
 
@@ -240,13 +240,13 @@ def test_the_key_of_one_member_of_staff_says_nothing_about_anothers(bank):
     assert [row["kind"] for row in bank.ledger()] == ["charge", "refund"]
 
 
-def staff(name: str) -> str:
+def staff(name: str) -> Any:
     person = get_user_model().objects.create_user(name, password="correct-horse", is_staff=True)
     person.user_permissions.add(Permission.objects.get(codename="refund_payment"))
     return Token.objects.create(user=person).key
 
 
-def refund(token: str, reference: str) -> Any:
+def refund(token: Any, reference: str) -> Any:
     body = {"amount_minor": 100, "refunded_so_far_minor": 0, "reason": "a scratch"}
     path = f"/api/v1/payments/{reference}/refunds/"
     return post(path, body, Authorization=f"Token {token}")

@@ -175,9 +175,10 @@ def test_a_failing_message_is_tried_ever_more_seldom_and_then_shown_to_a_person(
     now, pauses = timezone.now(), []
     for _ in range(outbox.TRIES_BEFORE_REVIEW + 2):
         assert outbox.relay(now=now) == 0
-        message = OutboxMessage.objects.get()
-        pauses.append((message.next_try_at - now).total_seconds())
-        now = message.next_try_at
+        due = OutboxMessage.objects.get().next_try_at
+        assert due is not None
+        pauses.append((due - now).total_seconds())
+        now = due
     assert pauses[:4] == [2, 4, 8, 16]
     assert max(pauses) == outbox.PAUSE_MAX.total_seconds()
     case = ReviewCase.objects.get()
