@@ -6,6 +6,7 @@ synchronous view hops between threads; here each request runs in one thread from
 
 import os
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import django
 
@@ -25,11 +26,24 @@ from shop.wsgi import application as http_application  # noqa: E402
 class ShopOrigins(OriginValidator):  # type: ignore[misc]
     """Sockets are for our own pages; each refusal leaves one security log line."""
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        headers = [pair for pair in scope["headers"] if pair[0] != b"origin" or _is_url(pair[1])]
+        return await super().__call__({**scope, "headers": headers}, receive, send)
+
     def valid_origin(self, parsed_origin: Any) -> bool:
         valid: bool = super().valid_origin(parsed_origin)
         if not valid:
             get_logger("security").warning("socket.origin_refused")
         return valid
+
+
+def _is_url(header: bytes) -> bool:
+    """What is no URL at all counts as missing; the parent class would stumble over it."""
+    try:
+        _ = urlsplit(header.decode("latin1")).port
+    except ValueError:
+        return False
+    return True
 
 
 def allowed_origins() -> list[str]:
