@@ -35,6 +35,9 @@ def test_before_the_order(shopper: Shopper):
     look(shopper)
     shopper.page.goto("/")
     look(shopper)
+    # Languages that run from right to left need no style of their own.
+    shopper.page.evaluate("document.documentElement.dir = 'rtl'")
+    look(shopper)
     shopper.add("vase-single")
     look(shopper)
     shopper.page.get_by_label("Quantity").fill("9")

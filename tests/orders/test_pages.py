@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.shortcuts import render
+from django.template.loader import get_template
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from orders.models import Basket, Order, Price, Product
 from payments.models import Payment
 from shop import idempotency
+from shop.problems import NotFound
 from tests.bank import Bank
 from tests.factories import ProductFactory
 from tests.factories import place as place_order
@@ -290,3 +293,16 @@ def test_the_order_page_reads_little(client: Client, bank: Bank):
     with counted() as cost:
         client.get(page_of(order))
     assert cost.queries <= 4, cost
+
+
+@pytest.mark.parametrize("page", ["400", "403", "403_csrf", "404", "429", "500", "problem"])
+def test_an_error_page_asks_nothing_of_a_database_that_may_be_gone(rf: RequestFactory, page: str):
+    request = rf.get("/", headers={"cookie": "basket=some-token"})
+    with counted() as cost:
+        words = render(request, f"{page}.html", {"problem": NotFound()}).content.decode()
+    assert cost.queries == 0
+    assert "Need help?" in words
+
+
+def test_an_error_page_needs_no_request_either():
+    assert "We could not read that" in get_template("400.html").render()
