@@ -58,7 +58,10 @@ class IdempotencyKey(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["scope", "key"], name="key_used_once_per_operation")
         ]
-        indexes = [models.Index(fields=["created_at"], name="idempotency_by_age")]
+        indexes = [
+            models.Index(fields=["created_at"], name="idempotency_by_age"),
+            models.Index(fields=["key"], name="idempotency_by_key"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.scope} {self.key}"

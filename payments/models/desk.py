@@ -22,6 +22,7 @@ class Notification(models.Model):
     processed_at = models.DateTimeField(null=True)
 
     class Meta:
+        permissions = [("replay_notification", "Can replay a notification")]
         constraints = [
             models.UniqueConstraint(
                 fields=["gateway", "notification_id"], name="notification_stored_once"
@@ -34,6 +35,11 @@ class Notification(models.Model):
                 name="notifications_unprocessed",
             ),
             models.Index(fields=["reference"], name="notifications_of_a_payment"),
+            models.Index(
+                fields=["refund_reference"],
+                condition=~Q(refund_reference=""),
+                name="notifications_of_a_refund",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -75,6 +81,7 @@ class ReviewCase(models.Model):
     resolution = models.CharField(max_length=300, blank=True)
 
     class Meta:
+        permissions = [("resolve_review", "Can claim and resolve a review case")]
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "subject"],
@@ -87,6 +94,7 @@ class ReviewCase(models.Model):
                 fields=["opened_at"], condition=Q(resolved_at=None), name="review_cases_open"
             ),
             models.Index(fields=["order_reference"], name="review_cases_of_an_order"),
+            models.Index(fields=["subject"], name="review_cases_of_a_subject"),
         ]
 
     def __str__(self) -> str:
@@ -113,6 +121,10 @@ class Reconciliation(models.Model):
     signed_off_at = models.DateTimeField(null=True)
 
     class Meta:
+        permissions = [
+            ("sign_off", "Can sign off a day's reconciliation"),
+            ("export", "Can export orders, payments and reconciliations"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["gateway", "day"], name="one_reconciliation_per_gateway_and_day"

@@ -123,7 +123,10 @@ class Payment(models.Model):
     objects = PaymentQuerySet.as_manager()
 
     class Meta:
-        permissions = [("refund_payment", "Can refund a payment")]
+        permissions = [
+            ("refund_payment", "Can refund a payment"),
+            ("approve_refund", "Can approve somebody else's refund"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["intent"],

@@ -80,7 +80,18 @@ class Refund(models.Model):
                 fields=["next_poll_at"],
                 condition=Q(next_poll_at__isnull=False),
                 name="refunds_due_for_asking",
-            )
+            ),
+            models.Index(
+                fields=["gateway_refund_id"],
+                condition=~Q(gateway_refund_id=""),
+                name="refunds_by_gateway_id",
+            ),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="requested"),
+                name="refunds_waiting_for_approval",
+            ),
+            models.Index(fields=["actor", "created_at"], name="refunds_of_one_of_the_staff"),
         ]
 
     def __str__(self) -> str:
