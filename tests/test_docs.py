@@ -11,9 +11,10 @@ import pytest
 import yaml
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from payments.models.desk import ReviewKind
 from shop.management.commands import states
 from shop.wiring import SUBSCRIBERS
-from tests.test_architecture import PACKAGES, parsed, sources, tracked
+from tests.test_architecture import PACKAGES, parsed, public_methods, sources, tracked
 
 PROJECT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [path for path in tracked() if path.suffix == ".md"]
@@ -141,6 +142,23 @@ def test_every_dependency_is_locked():
 def test_the_state_machines_are_drawn_as_they_are():
     # `make states` draws them anew.
     assert text("docs/payment-states.md") == states.page()
+
+
+def test_every_kind_of_review_case_has_its_entry_in_the_runbook():
+    told = set(re.findall(r"^### (\w+)$", text("docs/runbook.md"), re.MULTILINE))
+    assert told == set(ReviewKind.values)
+
+
+def test_every_figure_of_ours_is_in_the_runbook_and_none_is_made_up():
+    told = set(re.findall(r"`(payonce_\w+)", text("docs/runbook.md")))
+    kept = set(re.findall(r'"(payonce_\w+)"', text("shop/metrics.py")))
+    assert told == kept
+
+
+def test_every_method_of_the_gateway_interface_is_told():
+    told = re.findall(r"^\| `(\w+)` \|", text("docs/gateways.md"), re.MULTILINE)
+    interface = public_methods(Path("payments/gateways/base.py"), "Gateway")
+    assert told[: len(interface)] == interface
 
 
 # --- docs/idempotency.md ----------------------------------------------------------------------
