@@ -1,6 +1,7 @@
 """What comes to the desk: notifications from gateways, and cases only a person can decide."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -40,10 +41,23 @@ class Notification(models.Model):
                 condition=~Q(refund_reference=""),
                 name="notifications_of_a_refund",
             ),
+            BrinIndex(fields=["received_at"], name="notifications_by_day", pages_per_range=32),
         ]
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.notification_id}"
+
+
+class GatewayHealth(models.Model):
+    """Refused deliveries of one gateway: how many, the last one and why. Never a body."""
+
+    gateway = models.CharField(max_length=20, unique=True)
+    refused = models.PositiveBigIntegerField(default=0)
+    last_refused_at = models.DateTimeField(null=True)
+    last_refused_why = models.CharField(max_length=60, blank=True)
+
+    def __str__(self) -> str:
+        return self.gateway
 
 
 class ReviewKind(models.TextChoices):

@@ -50,6 +50,8 @@ class PaymentIntent(models.Model):
     created_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)
     closed_at = models.DateTimeField(null=True)
+    # How often the shopper said "I have paid" while the gateway said that nobody had.
+    says_paid_count = models.PositiveIntegerField(default=0, db_default=0)
 
     objects = IntentQuerySet.as_manager()
 

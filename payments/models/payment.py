@@ -7,6 +7,7 @@ Transition bodies are pure: they set fields of the row and nothing else. Only
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models, transaction
 from django.db.models import F, Q
 from django_fsm import FSMField, transition
@@ -164,6 +165,14 @@ class Payment(models.Model):
                 name="payments_due_for_asking",
             ),
             models.Index(fields=["-id"], name="payments_newest_first"),
+            # Rows come in the order of time: a summary of each block finds a day's.
+            BrinIndex(fields=["created_at"], name="payments_by_day", pages_per_range=32),
+            BrinIndex(fields=["captured_at"], name="captures_by_day", pages_per_range=32),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state__in=["unknown", "superseded"]),
+                name="payments_in_doubt",
+            ),
         ]
 
     def __str__(self) -> str:
