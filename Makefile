@@ -27,7 +27,8 @@ check: format-check lint types contracts migrations
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Payonce needs Python 3.11 or later, and none was found on PATH."; exit 1; }
 	@echo "Making $(VENV) with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install your system's python3-venv."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "The venv module is missing: install your system's package python3-venv."; exit 1; }
 
 # Stamps hold the list that was installed: only a changed list is installed again.
 $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python

@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from shop import embedded
 from tests.shop.processes import PROJECT, processes_of, wait_until
 from tests.test_architecture import tracked
 
@@ -28,6 +30,7 @@ class Demo:
     def __init__(self, folder: Path, command: list[str], data: Path | None = None) -> None:
         self.folder, self.command, self.data = folder, command, data or folder / ".data"
         self.said = folder / "said.txt"
+        self.servers: dict[str, str] = {}
         self.ports = [free_port(), free_port()]
 
     def start(self) -> None:
@@ -41,6 +44,7 @@ class Demo:
         inherited = {k: os.environ[k] for k in ("PATH", "HOME", "LANG") if k in os.environ}
         shop, bank = map(str, self.ports)
         env = inherited | {"SHOP_PORT": shop, "BANK_PORT": bank, "DEMO_DATA": str(self.data)}
+        env |= self.servers
         with self.said.open("w") as output:
             self.process = subprocess.Popen(
                 self.command, cwd=self.folder, env=env, stdout=output, stderr=output,
@@ -132,6 +136,20 @@ def test_killed_service_comes_back_and_killed_launcher_leaves_nothing(demo):
     assert wait_until(lambda: answers(demo), 30)
     demo.stop(signal.SIGKILL)
     assert wait_until(lambda: processes_of(demo.data) == [])
+
+
+def test_servers_of_ones_own_are_used_and_left_running(demo):
+    own = embedded.start(demo.folder / "own", durable=False)
+    demo.servers = {"DATABASE_URL": own.database_url, "REDIS_URL": own.redis_url}
+    demo.start()
+    placed = demo.order()
+    demo.stop(signal.SIGINT)
+    assert "Starting PostgreSQL" not in demo.said.read_text()
+    assert not (demo.data.resolve() / "shop").exists()
+    with psycopg.connect(own.database_url) as connection:
+        known = connection.execute("SELECT public_id FROM orders_order").fetchall()
+    assert known == [(placed,)]
+    own.stop()
 
 
 def answers(demo: Demo) -> bool:
