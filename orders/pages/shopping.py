@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -42,8 +43,9 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 @require_POST
 def currency(request: HttpRequest) -> HttpResponse:
     """Show prices in another currency from now on."""
-    basket = services.open_basket(basket_token(request), locale=reading_language())
-    services.set_currency(basket.token, request.POST.get("currency", ""))
+    with transaction.atomic():  # a refusal leaves no empty basket behind
+        basket = services.open_basket(basket_token(request), locale=reading_language())
+        services.set_currency(basket.token, request.POST.get("currency", ""))
     return keep_basket(redirect(_came_from(request)), basket.token)
 
 
@@ -54,8 +56,9 @@ def basket_add(request: HttpRequest) -> HttpResponse:
     form = AddForm(request.POST)
     if not form.is_valid():
         raise UnknownProduct
-    basket = services.open_basket(basket_token(request), locale=reading_language())
-    services.add_to_basket(basket.token, form.cleaned_data["sku"], 1)
+    with transaction.atomic():  # a refusal leaves no empty basket behind
+        basket = services.open_basket(basket_token(request), locale=reading_language())
+        services.add_to_basket(basket.token, form.cleaned_data["sku"], 1)
     return keep_basket(redirect("shopper:basket"), basket.token)
 
 
