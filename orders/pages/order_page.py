@@ -7,46 +7,20 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from urllib.parse import urlsplit
 
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from orders.forms import country_name
 from orders.models import Invoice, Order, OrderLine
+from orders.pages import headings
 from orders.pages import situation as situations
+from orders.pages.presented import Presented, present
 from orders.pages.situation import Attempts, Situation
 from orders.pages.words import ReasonWords, method_words, reason_words
 from payments import services as payments
 from payments.services import MethodOffer, PaymentView
 
 ADDRESS_LINES = (("name",), ("street",), ("postcode", "city"))
-TONES = {
-    Situation.PAID: ("good", "✓"),
-    Situation.REFUNDED: ("good", "↩"),
-    Situation.DECLINED: ("bad", "!"),
-    Situation.CHECKING: ("wait turning", ""),
-    Situation.SWITCHING: ("wait turning", ""),
-    Situation.CLOSING: ("wait turning", ""),
-    Situation.LATE: ("wait", "↩"),
-    Situation.CANCELLED: ("plain", "×"),
-    Situation.CHOOSE: ("", ""),
-    Situation.PAY: ("", ""),
-}
-HEADINGS = {
-    Situation.CHOOSE: gettext_lazy("Review and pay"),
-    Situation.DECLINED: gettext_lazy("The payment was not made"),
-    Situation.PAY: gettext_lazy("Pay now"),
-    Situation.CHECKING: gettext_lazy("We are checking with your bank"),
-    Situation.SWITCHING: gettext_lazy("Switching to another way to pay"),
-    Situation.CLOSING: gettext_lazy("This order is being closed"),
-    Situation.PAID: gettext_lazy("Paid. Thank you!"),
-    Situation.REFUNDED: gettext_lazy("Your money was sent back"),
-    Situation.LATE: gettext_lazy("Your money came too late and goes back"),
-    Situation.CANCELLED: gettext_lazy("This order was not paid"),
-}
 #: Without scripts the page asks again by itself, more often where the answer is near.
 REFRESH_SECONDS = {
     Situation.CHECKING: 4,
@@ -54,8 +28,6 @@ REFRESH_SECONDS = {
     Situation.CLOSING: 6,
     Situation.PAY: 10,
 }
-
-
 #: The invoice rides the relay, which runs each second.
 INVOICE_SECONDS = 2
 #: A push tells of the order; that a bank answered about a payment only shows on the page.
@@ -93,8 +65,7 @@ class OrderPage:
     situation: Situation
     methods: list[Offer]
     has_invoice: bool
-    frame_url: str
-    frame_origins: tuple[str, ...]
+    presented: Presented
     hints: Hints
     now: datetime
 
@@ -104,15 +75,15 @@ class OrderPage:
 
     @property
     def heading(self) -> str:
-        return _heading(self)
+        return headings.heading(self.situation, self.attempts)
 
     @property
     def tone(self) -> str:
-        return TONES[self.situation][0]
+        return headings.TONES[self.situation][0]
 
     @property
     def mark(self) -> str:
-        return TONES[self.situation][1]
+        return headings.TONES[self.situation][1]
 
     @property
     def live(self) -> PaymentView | None:
@@ -133,11 +104,7 @@ class OrderPage:
 
     @property
     def surplus_heading(self) -> str:
-        """What happened, for the banner above the payments that go back."""
-        if self.kept is None:
-            return _("Money arrived for this order, and goes back")
-        same = all(p.captured_minor == self.kept.captured_minor for p in self.surplus)
-        return _("You paid twice") if same else _("More money arrived than this order costs")
+        return headings.surplus_heading(self.attempts)
 
     @property
     def earlier(self) -> tuple[PaymentView, ...]:
@@ -185,16 +152,9 @@ class OrderPage:
         return self.waited_seconds >= situations.VERY_SLOW_AFTER_SECONDS
 
     @property
-    def seconds_left(self) -> int | None:
-        """How long the live payment can still be made."""
-        if self.live is None or self.live.expires_at is None:
-            return None
-        return max(0, int((self.live.expires_at - self.now).total_seconds()))
-
-    @property
     def refresh_seconds(self) -> int | None:
         """For a browser without scripts; never while it shows a form that somebody types into."""
-        if self.frame_url:
+        if self.shows_frame:
             return None
         return REFRESH_SECONDS.get(self.situation)
 
@@ -210,36 +170,13 @@ class OrderPage:
     # --- paying ------------------------------------------------------------------------------
 
     @property
-    def presentation(self) -> dict[str, Any]:
-        return (self.live.presentation or {}) if self.live else {}
-
-    @property
-    def presentation_template(self) -> str:
-        return f"shopper/present/{self.presentation.get('kind', 'none')}.html"
+    def shows_frame(self) -> bool:
+        return bool(self.presented.frame_url) and self.situation is Situation.PAY
 
     @property
     def go_url(self) -> str:
         """The bank's page, right after the shopper chose it; then never again by itself."""
-        is_redirect = self.presentation.get("kind") == "redirect"
-        return self.presentation["url"] if is_redirect and self.hints.go else ""
-
-    @property
-    def can_go_back_to_bank(self) -> bool:
-        """The shopper may have left the bank's page without paying."""
-        is_redirect = self.presentation.get("kind") == "redirect"
-        return is_redirect and self.live is not None and self.now < self.live.expires_at
-
-    @property
-    def code_is_link(self) -> bool:
-        return str(self.presentation.get("text", "")).startswith(("https://", "http://"))
-
-    @property
-    def form_origin(self) -> str:
-        """Where the page's own form may lead, for a bank that wants a POST."""
-        if self.presentation.get("kind") != "form_post":
-            return ""
-        parts = urlsplit(self.presentation["url"])
-        return f"{parts.scheme}://{parts.netloc}"
+        return self.presented.bank_url if self.hints.go else ""
 
     @property
     def chosen(self) -> str:
@@ -284,7 +221,7 @@ class OrderPage:
         facts = [self.situation, self.is_slow, self.is_very_slow, self.may_switch]
         facts += [(p.reference, p.state, p.refunds) for p in (*self.surplus, *self.earlier)]
         facts += [p and (p.reference, p.state, p.refunds) for p in (self.live, self.kept)]
-        facts += [bool(self.presentation), self.has_invoice, [o.method for o in self.methods]]
+        facts += [self.presented.kind, self.has_invoice, [o.method for o in self.methods]]
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
@@ -294,8 +231,6 @@ def gather(order: Order, hints: Hints, *, now: datetime) -> OrderPage:
     found = situations.find(order, attempts, asked_at=hints.asked_at, now=now)
     offers = _offers(order) if found in situations.OPEN else []
     kept = attempts.kept is not None
-    live = attempts.live
-    frame = payments.frame_url(payment=live) if live and found is Situation.PAY else ""
     return OrderPage(
         order=order,
         lines=list(order.lines.select_related("product")),
@@ -303,8 +238,7 @@ def gather(order: Order, hints: Hints, *, now: datetime) -> OrderPage:
         situation=found,
         methods=offers,
         has_invoice=kept and Invoice.objects.filter(order=order).exists(),
-        frame_url=frame,
-        frame_origins=payments.frame_origins(method=live.method) if live and frame else (),
+        presented=present(attempts.live, now=now),
         hints=hints,
         now=now,
     )
@@ -318,14 +252,6 @@ def _offers(order: Order) -> list[Offer]:
 def _offer(offer: MethodOffer) -> Offer:
     words = method_words(offer.method, offer.title)
     return Offer(offer.method, str(words.title), str(words.explained))
-
-
-def _heading(page: OrderPage) -> str:
-    if page.situation is Situation.CHOOSE and page.attempts.last:
-        return _("Choose another way to pay")
-    if page.situation is Situation.CANCELLED and page.surplus:
-        return _("This order ended, and your money goes back")
-    return str(HEADINGS[page.situation])
 
 
 def order_address(public_id: str, **query: object) -> str:

@@ -76,10 +76,10 @@ def _hasten(found: Order, now: datetime) -> None:
 def _with_policy(response: HttpResponse, page: OrderPage) -> HttpResponse:
     """Name the one gateway whose form this page frames or posts to; nobody else's."""
     update = {}
-    if page.frame_origins:
-        update["frame-src"] = list(page.frame_origins)
-    if page.form_origin:
-        update["form-action"] = [page.form_origin]
+    if page.shows_frame:
+        update["frame-src"] = list(page.presented.frame_origins)
+    if page.presented.form_origin:
+        update["form-action"] = [page.presented.form_origin]
     if update:
         response._csp_update = update  # type: ignore[attr-defined]  # django-csp reads it
     return response
