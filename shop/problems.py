@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions as drf
@@ -165,6 +165,9 @@ class ProblemPages:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         problem = as_problem(error)
+        if isinstance(error, DataError) and request.method in ("GET", "HEAD"):
+            # The address alone brought it: an expression or a number no column can take.
+            problem = _problem(400, "This request is not valid.")
         if problem is None or isinstance(error, Http404 | PermissionDenied):
             return None
         return answer(request, problem)
