@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 from django.utils.dateparse import parse_datetime
 
-from payments import registry
+from payments import breaker, registry
 from payments.gateways import base
 from payments.models import Payment
 from payments.outcomes import Outcome, in_doubt, outcome_of, refused
@@ -70,7 +70,7 @@ def _ask(
     forbid_transaction()
     began = time.monotonic()
     try:
-        snapshot = question(registry.gateway(payment.gateway))
+        snapshot = breaker.call(payment.gateway, operation, question)
     except base.Refused as no:
         outcome = refused(payment, no.code)
     except base.Unknown as doubt:

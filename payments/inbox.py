@@ -12,7 +12,7 @@ from payments import polling, refunding, registry, reviews
 from payments.gateways.base import RawRequest
 from payments.models import Notification, Payment, Refund
 from payments.models.desk import ReviewKind
-from shop import courtesy, failpoints
+from shop import courtesy, failpoints, metrics
 from shop.logs import get_logger
 
 log = get_logger(__name__)
@@ -54,6 +54,8 @@ def receive(gateway_name: str, request: RawRequest, *, now: datetime) -> list[in
             )
             if row := cursor.fetchone():
                 stored.append(row[0])
+            else:
+                metrics.duplicates_stopped.labels("notification").inc()
     failpoints.reach("notification.stored")
     for notification_id in stored:
         courtesy.enqueue("payments.process_notification", notification_id=notification_id)
@@ -74,6 +76,8 @@ def process(notification_id: int, *, now: datetime) -> None:
         note.result = _follow(note, now=now)
     if note.result in ("asked", "orphan"):
         note.processed_at, note.next_try_at = now, None
+        waited = (now - note.received_at).total_seconds()
+        metrics.callback_seconds.labels(note.gateway).observe(waited)
     else:
         note.next_try_at = now + timedelta(seconds=2 ** min(note.tries + 1, 12))
     note.save(update_fields=["tries", "next_try_at", "result", "processed_at"])
@@ -90,6 +94,8 @@ def _follow(note: Notification, *, now: datetime) -> str:
             return "asked"
     payment = Payment.objects.filter(reference=note.reference, gateway=note.gateway).first()
     if payment is not None:
+        if note.kind.endswith(".disputed"):
+            _open_dispute(note, payment, now=now)
         return _ask(note, payment, now=now)
     if note.tries < TRIES_BEFORE_ORPHAN:
         return "parked"
@@ -102,6 +108,19 @@ def _follow(note: Notification, *, now: datetime) -> str:
         reference=note.reference,
     )
     return "orphan"
+
+
+def _open_dispute(note: Notification, payment: Payment, *, now: datetime) -> None:
+    """No question to the gateway settles this: only a person can answer the shopper's bank."""
+    reviews.open_case(
+        ReviewKind.DISPUTE,
+        subject=payment.reference,
+        order_reference=payment.intent.order_reference,
+        now=now,
+        notification=note.notification_id,
+        captured_minor=payment.captured_minor,
+        currency=payment.captured_currency,
+    )
 
 
 def _ask(note: Notification, payment: Payment, *, now: datetime) -> str:

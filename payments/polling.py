@@ -16,7 +16,7 @@ from payments.models import Payment, PaymentIntent, Refund
 from payments.models.desk import ReviewKind
 from payments.models.payment import Role
 from payments.recording import poll_pause, record_outcome
-from shop import courtesy
+from shop import courtesy, metrics
 from shop.logs import get_logger
 
 log = get_logger(__name__)
@@ -40,6 +40,7 @@ def ask_now(reference: str, *, now: datetime, source: str) -> Payment:
     payment = _read(reference)
     if payment.is_leased(now):
         return payment  # somebody's create or close is under way and will record its answer
+    metrics.polls.labels(source).inc()
     if payment.can_be_sent(now):
         row = _resume(payment, now=now)
     elif payment.close_wanted_at is not None and not payment.is_final:

@@ -34,6 +34,14 @@ class TooManyPayments(Problem):
     title = "Too many new payments for this order; wait a minute."
 
 
+class GatewayDown(Problem):
+    """Nothing was sent: choose another method, or try this one again in a moment."""
+
+    status = 503
+    slug = "gateway-down"
+    title = "This way to pay cannot be reached right now. Nothing was sent; no money was taken."
+
+
 class PaymentNotFound(NotFound):
     """No payment has this reference."""
 
@@ -58,3 +66,43 @@ class NotRefundable(Problem):
 
     slug = "not-refundable"
     title = "This payment has no captured money to return."
+
+
+class NotWaiting(Problem):
+    """Somebody decided about this refund already: look at it."""
+
+    status = 409
+    slug = "refund-not-waiting"
+    title = "This refund no longer waits for a second person."
+
+
+class OwnRefund(Problem):
+    """Ask somebody else: who asks for a refund does not approve it."""
+
+    status = 403
+    slug = "own-refund"
+    title = "A second person must decide: you asked for this refund yourself."
+
+
+class RefundVoid(Problem):
+    """Ask for it anew with the fresh figures."""
+
+    status = 409
+    slug = "refund-void"
+    title = "Something else was refunded since this was asked for: it is void, ask again."
+
+
+class TransferDiffers(Problem):
+    """Compare with the bank's paper: two people read different references."""
+
+    status = 409
+    slug = "transfer-differs"
+    title = "This is not the transfer reference that the first person noted."
+
+
+class NotRetryable(Problem):
+    """This refund did not fail, or was tried again already."""
+
+    status = 409
+    slug = "refund-not-retryable"
+    title = "This refund did not fail, or it was tried again already."

@@ -15,11 +15,11 @@ from payments import booking, registry, reviews
 from payments.gateways import base
 from payments.models import Payment
 from payments.models.desk import ReviewKind
-from payments.models.payment import Role
+from payments.models.payment import Role, State
 from payments.outcomes import Kind, Move, Outcome, decide
 from payments.trail import Trail, tell_end
 from payments.views import WITHHELD, payment_view
-from shop import courtesy, failpoints
+from shop import courtesy, failpoints, metrics
 from shop.logs import get_logger
 
 log = get_logger(__name__)
@@ -98,6 +98,7 @@ def _record(
         failpoints.reach("outcome.recording")
         if trail.changes:
             transaction.on_commit(lambda: refresh_cached(intent.order_reference, payment))
+            transaction.on_commit(lambda: _count_captures(trail, payment.gateway))
     failpoints.reach("outcome.committed")
     log.info(
         "payments.outcome.recorded",
@@ -108,6 +109,19 @@ def _record(
         source=source,
     )
     return payment
+
+
+#: Who found out about a capture that no notification had told of; a return is a "check".
+RESCUERS = {"check": "return"} | {by: by for by in ("poll", "sweep", "staff", "switch", "close")}
+
+
+def _count_captures(trail: Trail, gateway: str) -> None:
+    for change in trail.changes:
+        if change.to_state in (State.CAPTURED, State.SURPLUS):
+            role = "settling" if change.to_state == State.CAPTURED else "surplus"
+            metrics.captures.labels(gateway, role).inc()
+            if by := RESCUERS.get(change.source):
+                metrics.rescued.labels(by).inc()
 
 
 def _move(

@@ -5,85 +5,21 @@ sweep drives every row; a staff request is sent at once and shows the first answ
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 
-from payments import asking, booking, registry, reviews
+from payments import asking, booking, breaker, reviews
 from payments.events import RefundFailed
 from payments.gateways import base
-from payments.models import Payment, PaymentIntent, Refund
+from payments.models import PaymentIntent, Refund
 from payments.models.desk import ReviewKind
 from payments.models.payment import Role
 from payments.models.refund import RefundKind, RefundState
-from payments.problems import NotRefundable, PaymentNotFound, RefundedMeanwhile, RefundTooLarge
 from payments.trail import Trail, tell_refund_done
 from payments.views import RefundView, refund_view
 from shop import failpoints, outbox
-from shop.idempotency import Claim
-
-
-@dataclass(frozen=True)
-class RefundWish:
-    """What a member of staff asks for, and the refunded-so-far total that they saw."""
-
-    payment_reference: str
-    amount_minor: int
-    refunded_so_far_minor: int
-    reason: str
-    actor: str
-    claim: Claim | None = None
-
-
-def request_refund(wish: RefundWish, *, now: datetime) -> RefundView:
-    """Write the refund and send it. Raises what the door's `refund_payment` names."""
-    if wish.claim is not None:
-        wish.claim.recall()
-    with transaction.atomic(durable=True):
-        intent, payment = _locked(wish.payment_reference)
-        if wish.claim is not None:
-            wish.claim.take(now=now)
-        _check(wish, payment)
-        payment.refund_pending_minor += wish.amount_minor
-        payment.save(update_fields=["refund_pending_minor"])
-        trail = Trail(intent.order_reference, "staff", now, wish.actor)
-        refund = booking.write_refund(
-            payment, wish.amount_minor, RefundKind.STAFF, trail, wish.reason
-        )
-        trail.write()
-        if wish.claim is not None:
-            view = refund_view(refund, payment.reference)
-            wish.claim.store(201, view.as_api(), now=now)
-    drive(refund.reference, now=now)
-    view = refund_view(Refund.objects.get(pk=refund.pk), payment.reference)
-    if wish.claim is not None:
-        # The first answer is this one; a crash before it left the one without the gateway's.
-        wish.claim.store(201, view.as_api(), now=now)
-    return view
-
-
-def _locked(payment_reference: str) -> tuple[PaymentIntent, Payment]:
-    try:
-        intent = PaymentIntent.objects.select_for_update(of=("self",)).get(
-            payments__reference=payment_reference
-        )
-    except PaymentIntent.DoesNotExist:
-        raise PaymentNotFound from None
-    return intent, intent.payments.get(reference=payment_reference)
-
-
-def _check(wish: RefundWish, payment: Payment) -> None:
-    if not payment.has_money:
-        raise NotRefundable
-    so_far = payment.refunded_minor + payment.refund_pending_minor
-    # Two of the staff sending the same partial refund pass every other check.
-    if wish.refunded_so_far_minor != so_far:
-        raise RefundedMeanwhile(refunded_so_far_minor=so_far)
-    if not 0 < wish.amount_minor <= payment.refundable_minor:
-        raise RefundTooLarge(refundable_minor=payment.refundable_minor)
 
 
 def return_late_capture(*, order_reference: str, reason: str, now: datetime) -> RefundView:
@@ -111,13 +47,13 @@ def drive(reference: str, *, now: datetime) -> None:
     refund, send = task
     asking.forbid_transaction()
     began = time.monotonic()
-    gate = registry.gateway(refund.payment.gateway)
     request = _request(refund)
-    question: Callable[[base.RefundRequest], base.RefundSnapshot] = (
-        gate.refund if send else gate.query_refund
-    )
     try:
-        snapshot = question(request)
+        snapshot = breaker.call(
+            refund.payment.gateway,
+            "refund" if send else "query_refund",
+            lambda gate: gate.refund(request) if send else gate.query_refund(request),
+        )
     except base.Refused as no:
         snapshot = base.RefundSnapshot(base.RefundState.FAILED, gateway_id=no.code)
     except base.Unknown as doubt:
@@ -131,7 +67,7 @@ def drive(reference: str, *, now: datetime) -> None:
 def _take(reference: str, *, now: datetime) -> tuple[Refund, bool] | None:
     """Lease the refund for one call: (row, whether to send); None when there is nothing to do."""
     with transaction.atomic(durable=True):
-        intent, refund = _locked_refund(reference)
+        intent, refund = locked_refund(reference)
         if not refund.is_outstanding or refund.state == RefundState.REQUESTED:
             return None
         if refund.lease_until is not None and refund.lease_until > now:
@@ -150,7 +86,8 @@ def _take(reference: str, *, now: datetime) -> tuple[Refund, bool] | None:
     return refund, send
 
 
-def _locked_refund(reference: str) -> tuple[PaymentIntent, Refund]:
+def locked_refund(reference: str) -> tuple[PaymentIntent, Refund]:
+    """The refund with its payment, under the intent's lock: for whoever decides about it."""
     intent = PaymentIntent.objects.select_for_update(of=("self",)).get(
         payments__refunds__reference=reference
     )
@@ -174,7 +111,7 @@ def record_refund(
 ) -> None:
     """The one place that moves a refund by a gateway's word; None means no trustworthy one."""
     with transaction.atomic(durable=True):
-        intent, refund = _locked_refund(reference)
+        intent, refund = locked_refund(reference)
         trail = Trail(intent.order_reference, "gateway", now)
         refund.lease_until = None
         refund.last_error = error[:200]
@@ -192,19 +129,20 @@ def _move(refund: Refund, snapshot: base.RefundSnapshot | None, trail: Trail) ->
         return  # still perhaps sent: it keeps counting against the balance
     refund.gateway_refund_id = refund.gateway_refund_id or snapshot.gateway_id
     if snapshot.state is base.RefundState.DONE and refund.state != RefundState.DONE:
-        _done(refund, trail)
+        mark_done(refund, trail)
     elif snapshot.state is base.RefundState.FAILED and refund.state != RefundState.FAILED:
         _failed(refund, trail)
     elif snapshot.state is base.RefundState.PENDING and refund.state == RefundState.SENT:
         trail.step(refund, "pending")
 
 
-def _done(refund: Refund, trail: Trail) -> None:
+def mark_done(refund: Refund, trail: Trail, reason: str = "") -> None:
+    """The money went back: count it and tell. The caller holds the lock and saves both rows."""
     payment = refund.payment
     if refund.is_outstanding:
         payment.refund_pending_minor -= refund.amount_minor
     payment.refunded_minor += refund.amount_minor
-    trail.step(refund, "done")
+    trail.step(refund, "done", reason)
     tell_refund_done(refund, payment, trail)
 
 
@@ -263,7 +201,9 @@ def ask(reference: str, *, now: datetime) -> None:
         return drive(reference, now=now)
     asking.forbid_transaction()
     try:
-        snapshot = registry.gateway(refund.payment.gateway).query_refund(_request(refund))
+        snapshot = breaker.call(
+            refund.payment.gateway, "query_refund", lambda gate: gate.query_refund(_request(refund))
+        )
     except (base.Refused, base.Unknown):
         return None
     return record_refund(reference, snapshot, "", now=now)

@@ -10,18 +10,31 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from payments import closing, polling, refunding, registry, reviews, starting
+from payments import breaker, closing, polling, refunding, registry, requesting, reviews, starting
+from payments.approving import approve as approve_refund
+from payments.approving import complete_manual as complete_manual_refund
+from payments.approving import note_transfer
+from payments.approving import reject as reject_refund
 from payments.models import Payment, PaymentIntent, Refund
 from payments.models.desk import ReviewKind
+from payments.previewing import AnswerPreview
+from payments.previewing import apply as apply_answer
+from payments.previewing import preview as preview_answer
 from payments.problems import (
+    GatewayDown,
     IntentClosed,
     MethodNotOffered,
     NotRefundable,
+    NotRetryable,
+    NotWaiting,
+    OwnRefund,
     PaymentAlreadySettled,
     PaymentNotFound,
     RefundedMeanwhile,
     RefundTooLarge,
+    RefundVoid,
     TooManyPayments,
+    TransferDiffers,
 )
 from payments.views import (
     Closing,
@@ -31,35 +44,49 @@ from payments.views import (
     Started,
     payment_view,
 )
-from shop import courtesy
+from shop import courtesy, metrics
 from shop.idempotency import Claim
 
 __all__ = [
+    "AnswerPreview",
     "Closing",
+    "GatewayDown",
     "IntentClosed",
     "MethodNotOffered",
     "MethodOffer",
     "NotRefundable",
+    "NotRetryable",
+    "NotWaiting",
+    "OwnRefund",
     "PaymentAlreadySettled",
     "PaymentNotFound",
     "PaymentView",
     "RefundTooLarge",
     "RefundView",
+    "RefundVoid",
     "RefundedMeanwhile",
     "Started",
     "TooManyPayments",
+    "TransferDiffers",
+    "apply_answer",
+    "approve_refund",
     "close_intent",
+    "complete_manual_refund",
     "frame_origins",
     "frame_url",
     "hasten_polls",
     "list_payments",
     "lock_intent",
+    "note_transfer",
     "offered_methods",
+    "preview_answer",
     "refresh_intent",
     "refresh_payment",
     "refund_payment",
+    "reject_refund",
     "return_capture",
     "review_stuck_message",
+    "shopper_says_paid",
     "start_payment",
 ]
 
@@ -78,8 +105,8 @@ def start_payment(
 ) -> Started:
     """The payment that the shopper can use now: made here, the live one, or a switch.
 
-    Raises PaymentAlreadySettled, IntentClosed, MethodNotOffered, TooManyPayments, and what
-    an idempotency claim raises (Replay, KeyInFlight, KeyReused).
+    Raises PaymentAlreadySettled, IntentClosed, MethodNotOffered, GatewayDown,
+    TooManyPayments, and what an idempotency claim raises (Replay, KeyInFlight, KeyReused).
     """
     gateway, _ = registry.public_methods().get(method, ("", ""))
     wish = starting.Wish(
@@ -93,7 +120,10 @@ def start_payment(
         locale=locale,
         claim=claim,
     )
-    return starting.start(wish, now=now)
+    started = starting.start(wish, now=now)
+    if not (started.created or started.switching):
+        metrics.duplicates_stopped.labels("start").inc()
+    return started
 
 
 def refresh_payment(*, reference: str, now: datetime) -> PaymentView:
@@ -130,16 +160,26 @@ def refund_payment(
     actor: str,
     claim: Claim | None,
     now: datetime,
+    note: str = "",
+    retry_of: str = "",
 ) -> RefundView:
-    """Send captured money back, once.
+    """Send captured money back, once; above a limit it waits for a second person.
 
-    `refunded_so_far_minor` is the done and pending total that the staff saw. Raises
-    PaymentNotFound, NotRefundable, RefundedMeanwhile (with the fresh figure), RefundTooLarge.
+    `refunded_so_far_minor` is the done and pending total that the staff saw; `retry_of` names
+    the failed refund that this one replaces. Raises PaymentNotFound, NotRefundable,
+    RefundedMeanwhile (with the fresh figure), RefundTooLarge, NotRetryable.
     """
-    wish = refunding.RefundWish(
-        payment_reference, amount_minor, refunded_so_far_minor, reason, actor, claim
+    wish = requesting.RefundWish(
+        payment_reference,
+        amount_minor,
+        refunded_so_far_minor,
+        reason,
+        actor,
+        claim,
+        note=note,
+        retry_of=retry_of,
     )
-    return refunding.request_refund(wish, now=now)
+    return requesting.request_refund(wish, now=now)
 
 
 def return_capture(*, order_reference: str, reason: str, now: datetime) -> RefundView:
@@ -148,11 +188,12 @@ def return_capture(*, order_reference: str, reason: str, now: datetime) -> Refun
 
 
 def list_payments(*, order_reference: str) -> list[PaymentView]:
-    """Every attempt of an order, oldest first, with its refunds: two queries."""
+    """Every attempt of an order, oldest first, with the refunds decided on: two queries."""
     payments = list(Payment.objects.filter(intent__order_reference=order_reference).order_by("id"))
     refunds: dict[int, list[Refund]] = {}
     if any(p.has_money for p in payments):
-        for refund in Refund.objects.filter(payment__in=payments).order_by("id"):
+        known = Refund.objects.filter(payment__in=payments).order_by("id")
+        for refund in (r for r in known if r.is_promised):
             refunds.setdefault(refund.payment_id, []).append(refund)
     return [payment_view(p, order_reference, refunds.get(p.pk, [])) for p in payments]
 
@@ -163,7 +204,8 @@ def offered_methods(*, amount_minor: int, currency: str) -> list[MethodOffer]:
     for public, (gateway, method) in registry.public_methods().items():
         can = registry.capabilities(gateway, method)
         fits = can.amount_minor_min <= amount_minor <= can.amount_minor_max
-        if fits and (can.currencies is None or currency in can.currencies):
+        fits = fits and (can.currencies is None or currency in can.currencies)
+        if fits and not breaker.is_down(gateway):
             offers.append(MethodOffer(public, can.title, gateway))
     return offers
 
@@ -193,6 +235,11 @@ def hasten_polls(*, order_reference: str, now: datetime) -> None:
 def lock_intent(*, order_reference: str) -> None:
     """For the relay: lock order is intent, then order, then stock."""
     PaymentIntent.objects.lock().filter(order_reference=order_reference).first()
+
+
+def shopper_says_paid(*, order_reference: str, now: datetime) -> None:
+    """The shopper says "I have paid" and the gateway, just asked, denies it: a person may look."""
+    reviews.shopper_says_paid(order_reference=order_reference, now=now)
 
 
 def review_stuck_message(*, order_reference: str, message: str, now: datetime) -> None:

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from payments import asking, registry, switching
+from payments import asking, breaker, registry, switching
 from payments.events import PaymentStarted
 from payments.gateways.base import CreateRequest
 from payments.models import Payment, PaymentIntent
 from payments.models.payment import Role, State
 from payments.problems import (
+    GatewayDown,
     IntentClosed,
     MethodNotOffered,
     PaymentAlreadySettled,
@@ -179,6 +180,13 @@ def left_behind(wish: Wish, payments: list[Payment]) -> Payment | None:
     return None
 
 
+def check_gateway(wish: Wish) -> None:
+    """Nothing new begins at a gateway that is down. Raises GatewayDown: nothing was sent."""
+    mine = breaker.breaker(wish.target[0])
+    if mine.is_down():
+        raise GatewayDown(retry_after_seconds=mine.retry_after_seconds)
+
+
 def _continue(wish: Wish, payment: Payment, now: datetime) -> tuple[Payment, str]:
     """There is an attempt already: show it, send it again, or leave it for another."""
     same = (payment.gateway, payment.method) == wish.target
@@ -192,6 +200,8 @@ def _continue(wish: Wish, payment: Payment, now: datetime) -> tuple[Payment, str
         payment.lease(now, settings.PAYMENT_LEASE_SECONDS)
         payment.save()
         return payment, "send"
+    if not same:
+        check_gateway(wish)  # before the old attempt is closed for one that cannot be opened
     if payment.role == Role.LIVE:
         payment.close_wanted_at = payment.close_wanted_at or now
     payment.lease(now, settings.PAYMENT_LEASE_SECONDS)
@@ -203,6 +213,7 @@ def _continue(wish: Wish, payment: Payment, now: datetime) -> tuple[Payment, str
 def born(wish: Wish, intent: PaymentIntent, payments: list[Payment], *, now: datetime) -> Payment:
     """Write the attempt with its exact request; the unique index is the guard."""
     _check_rate(payments, now)
+    check_gateway(wish)
     gateway, method = wish.target
     reference = new_reference(now)
     lifetime = registry.capabilities(gateway, method).lifetime

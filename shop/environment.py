@@ -1,9 +1,11 @@
 """Reading the environment without mercy: a value that nobody can mean stops the start."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from babel.numbers import is_currency
 from django.core.exceptions import ImproperlyConfigured
 
 SWITCH = {"1": True, "true": True, "yes": True, "on": True}
@@ -30,6 +32,13 @@ class Environment(environ.Env):  # type: ignore[misc]
             raise ImproperlyConfigured(f"{name} is a number above zero.")
         return number
 
+    def natural(self, name: str, *, default: int) -> int:
+        """A whole number, zero included; blank means the default."""
+        told = self.str(name, default="") or str(default)
+        if not told.isdecimal():
+            raise ImproperlyConfigured(f"{name} is a whole number, not {told!r}.")
+        return int(told)
+
     def address(self, name: str, *, default: str) -> str:
         """Scheme and host of a server, without a path."""
         told = (self.str(name, default="") or default).rstrip("/")
@@ -46,3 +55,13 @@ class Environment(environ.Env):  # type: ignore[misc]
         if not told or any("*" in host for host in told):
             raise ImproperlyConfigured(f"{name} lists this server's names, without any `*`.")
         return told
+
+    def amounts(self, name: str, *, default: int, currencies: Iterable[str]) -> dict[str, int]:
+        """Minor units per currency: `20000` for each, or `20000,JPY=30000` with exceptions."""
+        found = dict.fromkeys(currencies, default)
+        for part in self.list(name, default=[]):
+            currency, told, amount = part.strip().rpartition("=")
+            if not amount.isdecimal() or (told and not is_currency(currency)):
+                raise ImproperlyConfigured(f"{name} is like 20000,JPY=30000, not {part!r}.")
+            found |= dict.fromkeys([currency] if told else found, int(amount))
+        return found

@@ -1,15 +1,18 @@
 """For operators: is the process alive, can it serve, and what are its figures?"""
 
+import hmac
 from functools import cache
 
+from django.conf import settings
 from django.core.cache import cache as redis
+from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from shop import courtesy, problems
+from shop import courtesy, figures, problems
 
 
 @require_safe
@@ -57,8 +60,16 @@ def _redis_answers() -> bool:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format."""
+    """Prometheus' text format: what this process counted, and what the database says."""
+    if settings.METRICS_TOKEN and not _knows_token(request):
+        raise PermissionDenied
+    figures.register()
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _knows_token(request: HttpRequest) -> bool:
+    told = request.headers.get("Authorization", "").encode()
+    return hmac.compare_digest(told, f"Bearer {settings.METRICS_TOKEN}".encode())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

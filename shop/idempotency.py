@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest
 
-from shop import courtesy
+from shop import courtesy, metrics
 from shop.models import IdempotencyKey
 from shop.problems import Problem
 
@@ -153,4 +153,5 @@ class Claim:
     def _answer(self, known_fingerprint: str, status: int, body: Any) -> None:
         if known_fingerprint != self.fingerprint:
             raise KeyReused
+        metrics.duplicates_stopped.labels("key").inc()
         raise Replay(status, body)

@@ -19,6 +19,29 @@ def without_addresses(
     return event
 
 
+#: Somebody's mail address, wherever it stands.
+MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+#: Names of values that no log may hold, whatever they are.
+SECRET_NAMES = re.compile(r"password|secret|token|authorization|api_key|cookie|body", re.IGNORECASE)
+#: A text longer than this is somebody's body, not a fact.
+TEXT_LENGTH_MAX = 2000
+
+
+def without_secrets(
+    logger: Any, name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Hide values by their names, mail addresses by their form, and whole bodies by length."""
+    for part, value in event.items():
+        if part.startswith("_"):
+            continue  # the standard library's own record
+        if SECRET_NAMES.search(part):
+            event[part] = "[hidden]"
+        elif isinstance(value, str):
+            limit = None if part == "exception" else TEXT_LENGTH_MAX
+            event[part] = MAIL.sub("[mail]", value[:limit])
+    return event
+
+
 SHARED_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -26,6 +49,7 @@ SHARED_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
     without_addresses,
+    without_secrets,
 ]
 
 

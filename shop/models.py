@@ -110,3 +110,24 @@ class StaffAction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.subject}"
+
+
+class Heartbeat(models.Model):
+    """When a clock was last heard: beat's tick, after it went through the broker and a worker."""
+
+    name = models.CharField(max_length=20, unique=True)
+    beaten_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.beaten_at}"
+
+
+class SignInTries(models.Model):
+    """Guesses at the staff's sign-in within a window; used while Redis cannot count them."""
+
+    name = models.CharField(max_length=100, unique=True)
+    tries = models.PositiveIntegerField()
+    window_ends_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.tries} tries until {self.window_ends_at}"

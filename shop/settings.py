@@ -7,12 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
-from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from shop import redis_servers
 from shop.environment import Environment
 from shop.logs import logging_to_stdout
+from shop.settings_desk import *  # noqa: F403
+from shop.settings_operations import *  # noqa: F403
+from shop.settings_post import *  # noqa: F403
+from shop.settings_security import *  # noqa: F403
 from shop.wiring import SUBSCRIBERS
 
 # Lets `ModelAdmin[Order]` and the like be written where the types say so.
@@ -119,7 +122,8 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
-TIME_ZONE = "UTC"
+# The shop's local time, shown beside UTC; what is stored is UTC.
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
@@ -170,8 +174,13 @@ CELERY_BEAT_SCHEDULE = {
     for name, task, seconds in [
         ("payments-sweep", "payments.sweep", SWEEP_SECONDS),
         ("outbox-relay", "shop.relay", RELAY_SECONDS),
+        ("heartbeat", "shop.heartbeat", HEARTBEAT_SECONDS),  # noqa: F405
+        ("payments-watch", "payments.watch", WATCH_SECONDS),  # noqa: F405
+        ("reconcile", "shop.reconcile", RECONCILE_SECONDS),  # noqa: F405
         ("orders-expire", "orders.expire_unpaid_orders", EXPIRY_SECONDS),
         ("orders-refresh", "orders.refresh_paying_orders", ORDERS_REFRESH_SECONDS),
+        ("mails", "orders.send_mails", POST_SECONDS),  # noqa: F405
+        ("notifications", "orders.send_pushes", POST_SECONDS),  # noqa: F405
     ]
 }
 
@@ -203,6 +212,8 @@ PAYMENT_GATEWAYS = {
             "webhook_secrets": tuple(
                 env.list("SANDBOX_WEBHOOK_SECRETS", default=["sandbox-webhook"] if DEBUG else [])
             ),
+            "connect_seconds": GATEWAY_CONNECT_SECONDS,  # noqa: F405
+            "read_seconds": GATEWAY_READ_SECONDS,  # noqa: F405
         },
     }
 }
@@ -235,6 +246,14 @@ HELP_EMAIL = env.str("HELP_EMAIL", default="help@payonce.example")
 TEST_MODE = env.flag("TEST_MODE", default=True)
 DEFAULT_CURRENCY = "EUR"
 CURRENCIES = ("EUR", "USD", "BRL", "CNY", "INR", "JPY", "KWD")
+# Above these sums, in minor units, a second person approves a refund: of one payment, and of
+# what one person sent back within a day.
+REFUND_APPROVAL_LIMIT_MINOR = env.amounts(
+    "REFUND_APPROVAL_LIMIT_MINOR", default=20_000, currencies=CURRENCIES
+)
+REFUND_DAY_LIMIT_MINOR = env.amounts(
+    "REFUND_DAY_LIMIT_MINOR", default=500_000, currencies=CURRENCIES
+)
 INVOICE_SELLER = ("Payonce Demo Shop", "Beispielweg 1, 10115 Berlin", "VAT ID DE000000000")
 LOOKUP_MISSES_PER_MINUTE = env.positive("LOOKUP_MISSES_PER_MINUTE", default=20)
 SOCKETS_PER_ADDRESS = env.positive("SOCKETS_PER_ADDRESS", default=100)
@@ -261,36 +280,6 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
-}
-
-# --- Security ----------------------------------------------------------------------------------
-SECURE = env.flag("SECURE", default=SHOP_URL.startswith("https://"))
-SECURE_SSL_REDIRECT = SECURE
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
-SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
-SECURE_HSTS_PRELOAD = SECURE
-# Not `no-referrer`: browsers then send `Origin: null` with our own forms and CSRF refuses them.
-# This policy too tells no other site where a shopper comes from.
-SECURE_REFERRER_POLICY = "same-origin"
-if env.flag("BEHIND_PROXY", default=False):
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE
-SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
-CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
-SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "shop.problems.csrf_failure"
-X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [SELF],
-        "object-src": [NONE],
-        "base-uri": [NONE],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-        "img-src": [SELF, "data:"],
-    }
 }
 
 LOGGING = logging_to_stdout(env.str("LOG_LEVEL", default="INFO"))

@@ -3,10 +3,16 @@
 from celery import shared_task
 from django.utils import timezone
 
-from shop import outbox
+from shop import heartbeat, outbox
 
 
 @shared_task(name="shop.relay")
 def relay() -> int:
     """Deliver the outbox's due messages."""
     return outbox.relay(now=timezone.now())
+
+
+@shared_task(name="shop.heartbeat")
+def beat_heartbeat() -> None:
+    """Beat's tick has come through the broker to a worker: remember when."""
+    heartbeat.beat("beat", now=timezone.now())

@@ -1,0 +1,37 @@
+"""A gateway that is down, and figures as Prometheus would read them."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from prometheus_client import REGISTRY
+
+from payments.breaker import breaker
+from tests.payments.conftest import Debt, deaf_orders, debt, later, line  # noqa: F401
+
+__all__ = ["Debt"]
+
+
+@pytest.fixture
+def figure() -> Callable[..., float]:
+    """How much a counter has grown since the test began: figure("name_total", by="poll")."""
+    before: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+    for metric in REGISTRY.collect():
+        for sample in metric.samples:
+            before[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+
+    def grown(name: str, **labels: str) -> float:
+        known = before.get((name, tuple(sorted(labels.items()))), 0.0)
+        return (REGISTRY.get_sample_value(name, labels) or 0.0) - known
+
+    return grown
+
+
+@pytest.fixture
+def quick_breaker(settings) -> Iterator[None]:
+    """Three unknowns in a row open it; it probes after a tenth of a second."""
+    settings.BREAKER_UNKNOWNS = 3
+    settings.BREAKER_PROBE_SECONDS = 0.1
+    settings.BREAKER_SECONDS = 1.0
+    breaker.cache_clear()
+    yield
+    breaker.cache_clear()
