@@ -29,8 +29,13 @@ def test_forty_clicks_while_the_bank_is_slow_still_make_one_payment(ada):
 
 @pytest.mark.parametrize(
     "fault",
-    ["lose_answer", "error_after", "lose_notification", "duplicate_notification",
-     "reorder_notification"],
+    [
+        "lose_answer",
+        "error_after",
+        "lose_notification",
+        "duplicate_notification",
+        "reorder_notification",
+    ],
 )
 def test_a_fault_of_the_bank_ends_in_one_payment(ada, fault):
     ada.shop.bank.faults(**{fault: 1.0})

@@ -168,8 +168,6 @@ def test_a_transaction_that_belongs_to_another_payment_is_for_a_person():
     first, second = row_in(State.OPEN), row_in(State.OPEN)
     paid = told(first, Kind.CAPTURED)
     for payment in (first, second):
-        record_outcome(
-            reference=payment.reference, outcome=paid, source="poll", now=timezone.now()
-        )
+        record_outcome(reference=payment.reference, outcome=paid, source="poll", now=timezone.now())
     assert [p.state for p in Payment.objects.order_by("id")] == ["captured", "open"]
     assert ReviewCase.objects.get().subject == second.reference
