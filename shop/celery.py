@@ -12,20 +12,18 @@ from celery.signals import (
     task_prerun,
     worker_ready,
 )
-from kombu.transport.redis import QoS
+
+from shop.broker import outlive_redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
+outlive_redis()
 app = Celery("shop")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 #: The header in which a request's id travels to the tasks that it sends, and to theirs.
 REQUEST_ID = "request_id"
-
-# kombu 5.7 puts unfinished messages back when its connection breaks; when Redis itself has
-# died, that ends the worker. Nothing needs them back: what is due stands in the rows.
-QoS.restore_at_shutdown = False
 
 
 @setup_logging.connect

@@ -65,7 +65,7 @@ class Stack:
         """Start what does not run here, and stop the workers of all other stacks."""
         Stack.rest(but=self)
         for name, start in (("worker", self.start_worker), ("web", self.start_web)):
-            if name not in self._processes:
+            if name not in self._processes or self._processes[name].poll() is not None:
                 start()
         return self
 
