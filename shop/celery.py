@@ -43,7 +43,8 @@ def send_request_id(headers: dict[str, Any], **_: object) -> None:
 def bind_request_id(task_id: str, task: Any, **_: object) -> None:
     """Every line of this task names it, and the request that led to it."""
     structlog.contextvars.clear_contextvars()
-    request_id = getattr(task.request, REQUEST_ID, None) or task_id
+    carried = getattr(task.request, REQUEST_ID, None)
+    request_id = carried or (task.request.headers or {}).get(REQUEST_ID) or task_id
     structlog.contextvars.bind_contextvars(request_id=request_id, task=task.name)
 
 

@@ -43,4 +43,6 @@ os.environ.update(
     LOG_LEVEL="ERROR",
     # Many tests share two cores: a busy Redis is not a broken one.
     REDIS_TIMEOUT_SECONDS="1",
+    # Faults are the point of many tests; tests/ops opens the breaker on purpose.
+    BREAKER_UNKNOWNS="1000",
 )
