@@ -137,11 +137,20 @@ def _send_back(
 
 
 def write_refund(
-    row: Payment, amount_minor: int, kind: RefundKind, trail: Trail, reason: str = ""
+    row: Payment,
+    amount_minor: int,
+    kind: RefundKind,
+    trail: Trail,
+    reason: str = "",
+    *,
+    note: str = "",
+    seen_refunded_minor: int = 0,
+    waits: bool = False,
 ) -> Refund:
     """The refund's row, sent by the sweep; by hand where the method cannot refund.
 
-    The caller holds the intent's lock and has counted the amount as pending.
+    The caller holds the intent's lock and has counted the amount as pending. One that
+    `waits` is sent only after a second person approved it.
     """
     refundable = registry.capabilities(row.gateway, row.method).refundable
     refund = Refund(
@@ -151,12 +160,16 @@ def write_refund(
         amount_minor=amount_minor,
         currency=row.captured_currency,
         reason=reason or kind.label,
+        note=note,
+        seen_refunded_minor=seen_refunded_minor,
         actor=trail.actor,
         created_at=trail.now,
     )
-    if refundable:
+    if refundable and not waits:
         trail.step(refund, "approved")
     else:
+        trail.born(refund)
+    if not refundable:
         reviews.open_case(
             ReviewKind.MANUAL_REFUND,
             subject=refund.reference,

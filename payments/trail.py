@@ -39,6 +39,22 @@ class Trail:
             )
         )
 
+    def born(self, refund: Refund) -> None:
+        """A refund that waits for a person: nothing moved yet, but somebody asked."""
+        self.changes.append(
+            StateChange(
+                subject="refund",
+                subject_reference=refund.reference,
+                order_reference=self.order_reference,
+                from_state="",
+                to_state=refund.state,
+                source=self.source,
+                actor=self.actor,
+                reason=refund.reason[:300],
+                at=self.now,
+            )
+        )
+
     def call(self, payment: Payment, operation: str, answer: str, milliseconds: int) -> None:
         """Remember a call to the gateway: what was asked, the answer's class, how long it took."""
         self.calls.append(

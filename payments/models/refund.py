@@ -102,6 +102,13 @@ class Refund(models.Model):
         """It counts against the balance until the gateway's final word."""
         return self.state in OUTSTANDING
 
+    @property
+    def is_promised(self) -> bool:
+        """The shopper may be told: it was decided, not only asked for."""
+        if self.state == RefundState.REQUESTED:
+            return self.kind == RefundKind.MANUAL
+        return self.state != RefundState.FAILED or self.send_count > 0
+
     # --- the arrows ----------------------------------------------------------------------
 
     @transition(field=state, source=RefundState.REQUESTED, target=RefundState.APPROVED)
