@@ -1,0 +1,80 @@
+"""Before money goes out: the person at the keyboard typed the password not long ago."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from shop import courtesy
+from shop.desk.doors import member
+from shop.desk.pages import View, desk_page, desk_response
+from shop.logs import get_logger
+from shop.problems import Busy
+from shop.sign_in import TRIES_PER_ADDRESS, WINDOW_SECONDS, TooManyTries
+
+log = get_logger("security")
+
+#: A walk to the printer, not a lunch.
+CONFIRMED_FOR = timedelta(minutes=15)
+SESSION_KEY = "password_confirmed_at"
+
+
+def confirmed(view: View) -> View:
+    """A page that asks for the password first, if it was not typed within 15 minutes."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        at = request.session.get(SESSION_KEY, 0)
+        if timezone.now().timestamp() - at < CONFIRMED_FOR.total_seconds():
+            return view(request, *args, **kwargs)
+        if request.method == "POST":
+            messages.warning(request, "Nothing was sent yet: type your password, then once more.")
+        where = request.path if request.method == "POST" else request.get_full_path()
+        return HttpResponseRedirect(f"{reverse('desk:confirm')}?{urlencode({'next': where})}")
+
+    return guarded
+
+
+@sensitive_post_parameters()
+@desk_page("payments.view_payment")
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest) -> HttpResponse:
+    """Type the password, go on where one was. Raises TooManyTries or Busy."""
+    back = _safe(request.POST.get("next") or request.GET.get("next", ""))
+    wrong = False
+    if request.method == "POST":
+        person = member(request)
+        name = f"confirm:{person.pk}"
+        tries = courtesy.count(name, seconds=WINDOW_SECONDS)
+        if tries is None:
+            # Nobody can count: guesses are refused, as at the sign-in.
+            raise Busy(retry_after_seconds=int(settings.COURTESY_PAUSE_SECONDS))
+        if tries > TRIES_PER_ADDRESS:
+            raise TooManyTries(retry_after_seconds=WINDOW_SECONDS)
+        if person.check_password(request.POST.get("password", "")):
+            courtesy.drop(name)
+            request.session[SESSION_KEY] = timezone.now().timestamp()
+            return HttpResponseRedirect(back)
+        log.warning("confirm.failed")
+        wrong = True
+    status = 403 if wrong else 200
+    return desk_response(request, "confirm", "Your password", next=back, wrong=wrong, status=status)
+
+
+def _safe(address: str) -> str:
+    """Only pages of the desk; anything else leads to the search."""
+    ours = address.startswith("/admin/desk/") and url_has_allowed_host_and_scheme(
+        address, allowed_hosts=None
+    )
+    return address if ours else reverse("desk:search")
