@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from payments import inbox, polling, refunding, sweeping
+from payments import inbox, polling, refunding, reviews, sweeping
 
 
 @shared_task(name="payments.poll")
@@ -28,3 +28,9 @@ def drive_refund(*, reference: str) -> None:
 def sweep() -> dict[str, int]:
     """Do whatever is due by its row."""
     return sweeping.sweep(now=timezone.now())
+
+
+@shared_task(name="payments.watch")
+def watch() -> int:
+    """Tell a person about answers that stay away for too long."""
+    return reviews.open_overdue(now=timezone.now())

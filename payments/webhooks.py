@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from payments import inbox, registry
+from payments import health, inbox, registry
 from payments.gateways.base import NotificationRefused, RawRequest
 from shop.logs import get_logger
 from shop.problems import NotFound, Problem
@@ -30,6 +30,7 @@ def webhook(request: HttpRequest, gateway: str) -> HttpResponse:
     try:
         inbox.receive(gateway, _raw(request), now=timezone.now())
     except NotificationRefused as refusal:
+        health.count_refusal(gateway, refusal.why, now=timezone.now())
         raise _refused(refusal.status) from refusal
     except (Problem, DatabaseError):
         raise

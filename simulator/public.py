@@ -110,7 +110,7 @@ class PublicDoors:
         return self._books.all(question + " ORDER BY number", *references)
 
     def _act(self, reference: str, act: str) -> None:
-        if act not in ("pay", "decline"):
+        if act not in ("pay", "decline", "dispute"):
             raise Refusal(404, "not_found")
         rows = payments.find(self._books, reference)
         if not rows:
@@ -119,6 +119,11 @@ class PublicDoors:
         row = next((row for row in rows if row["state"] == "open"), rows[-1])
         if act == "pay":
             payments.pay(self._books, row)
+        elif act == "dispute":
+            if row["state"] != "paid":
+                raise Refusal(409, "not_paid")
+            with self._books.change():
+                notices.announce(self._books, "payment.disputed", row)
         else:
             payments.decline(self._books, row, "declined", final=row["method"] != "card")
 

@@ -11,6 +11,7 @@ from orders.models import Order
 from payments.gateways.base import Refused, Unknown
 from payments.reconciliation import Movement, adopt
 from shop.audit import checks, ledger
+from shop.books import owed
 
 
 class Command(BaseCommand):
@@ -50,7 +51,7 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _adopt(self, rows: list[Movement]) -> int:
-        return sum(adopt(row, owed=_owed, now=timezone.now()) for row in rows)
+        return sum(adopt(row, owed=owed, now=timezone.now()) for row in rows)
 
     def _report(
         self,
@@ -83,9 +84,3 @@ def _first_day() -> date | None:
         Order.objects.order_by("placed_at").values_list("placed_at", flat=True).first()
     )
     return first.astimezone(UTC).date() if first else None
-
-
-def _owed(order_reference: str) -> tuple[int, str] | None:
-    return (
-        Order.objects.filter(number=order_reference).values_list("total_minor", "currency").first()
-    )

@@ -1,0 +1,60 @@
+"""docs/runbook.md as a page, so that every link to it leads somewhere without leaving the shop."""
+
+import re
+from pathlib import Path
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
+
+from shop.desk.pages import desk_page, desk_response
+
+RUNBOOK = Path(settings.BASE_DIR) / "docs" / "runbook.md"
+HEADING = re.compile(r"(#{1,4}) (.+)")
+ANCHOR = re.compile(r'<a (?:id|name)="([\w-]+)"></a>')
+
+
+@desk_page()
+@require_safe
+def runbook(request: HttpRequest) -> HttpResponse:
+    """The whole runbook; each heading can be linked to."""
+    if not RUNBOOK.exists():
+        raise Http404
+    return desk_response(request, "runbook", "Runbook", text=as_html(RUNBOOK.read_text()))
+
+
+def as_html(markdown: str) -> SafeString:
+    """Headings, fenced code and paragraphs; everything else is shown as it was written."""
+    parts = re.split(r"^```.*?\n(.*?)^```$", markdown, flags=re.MULTILINE | re.DOTALL)
+    # Between two fences stand texts, and inside them code: they take turns.
+    blocks = [
+        format_html("<pre><code>{}</code></pre>", part) if number % 2 else _texts(part)
+        for number, part in enumerate(parts)
+    ]
+    return format_html_join("\n", "{}", ((block,) for block in blocks))
+
+
+def slug(heading: str) -> str:
+    """A heading's anchor, as the usual readers of Markdown make it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+def _texts(text: str) -> SafeString:
+    blocks = (block.strip("\n") for block in re.split(r"\n\s*\n|(?=^#)", text, flags=re.MULTILINE))
+    return format_html_join("\n", "{}", ((_block(block),) for block in blocks if block))
+
+
+def _block(block: str) -> SafeString:
+    anchors = format_html_join("", '<a id="{}"></a>', ((a,) for a in ANCHOR.findall(block)))
+    first, _, rest = ANCHOR.sub("", block).strip().partition("\n")
+    if heading := HEADING.fullmatch(first):
+        # The page's own title is the first level.
+        level = max(2, len(heading[1]))
+        shown = format_html("<h{0} id={1}>{2}</h{0}>", level, slug(heading[2]), heading[2])
+        return format_html("{}{}{}", anchors, shown, _texts(rest) if rest else "")
+    whole = ANCHOR.sub("", block).strip()
+    if whole.startswith(("|", "- ", "* ", "1. ")):
+        return format_html("{}<pre class='plain'>{}</pre>", anchors, whole)
+    return format_html("{}<p>{}</p>", anchors, whole)
