@@ -10,7 +10,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 VENV := .venv
 BIN := $(VENV)/bin
 # Linters and types read the settings without any server.
-OFFLINE := SECRET_KEY=only-for-checks
+OFFLINE := DEBUG=1 SECRET_KEY=only-for-checks
 
 .PHONY: help demo test check format lint types contracts migrations unit states requirements clean reset
 
@@ -84,9 +84,9 @@ states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
 
 requirements: ## Compile the hashed requirement files anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
-		--extra embedded --extra simulator pyproject.toml -o requirements.txt
+		--extra embedded --extra simulator --extra push pyproject.toml -o requirements.txt
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet \
-		--extra embedded --extra simulator --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+		--extra embedded --extra simulator --extra push --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## Remove the virtual environment and caches; the demo's data stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -9,7 +9,7 @@ from pathlib import Path
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
-from shop import redis_servers
+from shop import hardening, redis_servers
 from shop.environment import Environment
 from shop.logs import logging_to_stdout
 from shop.settings_desk import *  # noqa: F403
@@ -186,8 +186,6 @@ CELERY_BEAT_SCHEDULE = {
 
 # A test names the point at which the process shall die (shop/failpoints.py).
 FAILPOINT = env.str("FAILPOINT", default="")
-if FAILPOINT and not DEBUG:
-    raise ImproperlyConfigured("FAILPOINT is for tests: it ends processes. Unset it.")
 
 # --- The outbox --------------------------------------------------------------------------------
 OUTBOX_SUBSCRIBERS = SUBSCRIBERS
@@ -283,3 +281,4 @@ SPECTACULAR_SETTINGS = {
 }
 
 LOGGING = logging_to_stdout(env.str("LOG_LEVEL", default="INFO"))
+hardening.refuse(globals())

@@ -7,6 +7,9 @@ from shop.environment import Environment
 
 env = Environment()
 
+# The demo's own servers are for a demo: production starts with them only when told so.
+ALLOW_EMBEDDED = env.flag("ALLOW_EMBEDDED", default=False)
+
 # --- Watching ------------------------------------------------------------------------------------
 # Without a token anybody who reaches /metrics may read it.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
@@ -27,3 +30,6 @@ BREAKER_SECONDS = env.positive("BREAKER_SECONDS", default=20, cast=float)
 GATEWAY_CONNECT_SECONDS = env.positive("GATEWAY_CONNECT_SECONDS", default=1, cast=float)
 GATEWAY_READ_SECONDS = env.positive("GATEWAY_READ_SECONDS", default=5, cast=float)
 GATEWAY_CALL_SECONDS_MAX = GATEWAY_CONNECT_SECONDS + 2 * GATEWAY_READ_SECONDS
+
+# Raw bodies of notifications are emptied after so many days by `manage.py purge`.
+NOTIFICATION_BODIES_KEPT_DAYS = env.positive("NOTIFICATION_BODIES_KEPT_DAYS", default=90)

@@ -31,9 +31,9 @@ class Bank:
     """
 
     merchant = "payonce-test"
-    api_key = "test-api-key"
-    signing_secret = "test-signing-secret"
-    webhook_secret = "test-webhook-secret"
+    api_key = "api-key-of-the-tests"
+    signing_secret = "signing-secret-of-the-tests"
+    webhook_secret = "webhook-secret-of-the-tests"
 
     def __init__(self, *, time_factor: float = 0.05, port: int = 0) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None

@@ -37,9 +37,9 @@ os.environ.update(
     BANK_URL=f"http://127.0.0.1:{BANK_PORT}",
     BANK_PUBLIC_URL=f"http://127.0.0.1:{BANK_PORT}",
     SANDBOX_MERCHANT="payonce-test",
-    SANDBOX_API_KEY="test-api-key",
-    SANDBOX_SIGNING_SECRET="test-signing-secret",
-    SANDBOX_WEBHOOK_SECRETS="test-webhook-secret",
+    SANDBOX_API_KEY="api-key-of-the-tests",
+    SANDBOX_SIGNING_SECRET="signing-secret-of-the-tests",
+    SANDBOX_WEBHOOK_SECRETS="webhook-secret-of-the-tests",
     LOG_LEVEL="ERROR",
     # Many tests share two cores: a busy Redis is not a broken one.
     REDIS_TIMEOUT_SECONDS="1",

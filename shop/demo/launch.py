@@ -82,6 +82,7 @@ def _environment(
         "PYTHONUNBUFFERED": "1",
         "DATABASE_URL": running.database_url,
         "REDIS_URL": running.redis_url,
+        "ALLOW_EMBEDDED": "1",
     }
     return made | {name: value for name, value in os.environ.items() if value or name not in made}
 

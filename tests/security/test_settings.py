@@ -14,9 +14,9 @@ PRODUCTION = {
     "SECURE": "1",
     "SHOP_URL": "https://shop.example",
     "ALLOWED_HOSTS": "shop.example",
-    "SANDBOX_API_KEY": "one-long-secret",
-    "SANDBOX_SIGNING_SECRET": "another-long-secret",
-    "SANDBOX_WEBHOOK_SECRETS": "a-third-long-secret",
+    "SANDBOX_API_KEY": "one-long-key-of-the-bank",
+    "SANDBOX_SIGNING_SECRET": "another-long-one-of-the-bank",
+    "SANDBOX_WEBHOOK_SECRETS": "a-third-long-one-of-the-bank",
 }
 PASSED_ON = ("PATH", "HOME", "DATABASE_URL", "REDIS_URL", "LANG")
 # Reads the settings anew for each environment: a process of its own for each takes seconds.
@@ -26,7 +26,8 @@ kept, shown = dict(os.environ), []
 for environment in json.load(sys.stdin):
     os.environ.clear()
     os.environ.update(kept | environment)
-    sys.modules.pop("shop.settings", None)
+    for name in [name for name in sys.modules if name.startswith("shop.settings")]:
+        del sys.modules[name]
     try:
         s = importlib.import_module("shop.settings")
         shown.append({name: repr(getattr(s, name)) for name in dir(s) if name.isupper()})
@@ -67,6 +68,17 @@ def test_djangos_check_of_a_deployment_finds_nothing():
 
 REFUSED = {
     "no secret key": {"SECRET_KEY": ""},
+    "a short secret key": {"SECRET_KEY": "short-but-random-0a9s8d7f"},
+    "a well-known secret key": {"SECRET_KEY": "insecure-development-key-of-some-length"},
+    "an old secret key that is short": {"SECRET_KEY_FALLBACKS": "a-short-old-key"},
+    "a well-known secret of a gateway": {"SANDBOX_API_KEY": "sandbox-api-key"},
+    "a short secret of a gateway": {"SANDBOX_WEBHOOK_SECRETS": "a-third-long-one-of-the-bank,k9"},
+    "the demo's database": {
+        "DATABASE_URL": "postgresql://checkout@/shop?host=/run/payonce-0a1b2c3d4e5f"
+    },
+    "the demo's Redis": {"REDIS_URL": "unix:///run/payonce-0a1b2c3d4e5f/valkey.sock?db=0"},
+    "debug pages under https": {"DEBUG": "1"},
+    "a lease shorter than a call": {"PAYMENT_LEASE_SECONDS": "6"},
     "a failpoint in production": {"FAILPOINT": "outcome.recording"},
     "a misspelt switch": {"SECURE": "treu"},
     "a misspelt debug": {"DEBUG": "of"},
@@ -123,7 +135,8 @@ def test_a_blank_switch_follows_the_address_of_the_shop():
 
 def test_well_known_secrets_are_good_on_a_development_machine_only():
     bare = {name: v for name, v in PRODUCTION.items() if not name.startswith("SANDBOX")}
-    production, development = read(bare, bare | {"DEBUG": "1"})
+    at_home = {"DEBUG": "1", "SECURE": "0", "SHOP_URL": "http://127.0.0.1:8000"}
+    production, development = read(bare, bare | at_home)
     assert "sandbox-webhook" in repr(development)
     for word in ("sandbox-api-key", "sandbox-signing", "sandbox-webhook", "insecure"):
         assert word not in repr(production)
