@@ -20,6 +20,7 @@ from django.conf import settings  # noqa: E402
 
 from orders.ws_urls import websocket_urlpatterns  # noqa: E402
 from shop.logs import get_logger  # noqa: E402
+from shop.whole_requests import WholeRequests  # noqa: E402
 from shop.wsgi import application as http_application  # noqa: E402
 
 
@@ -51,10 +52,18 @@ def allowed_origins() -> list[str]:
     return [settings.SHOP_URL, *settings.CSRF_TRUSTED_ORIGINS]
 
 
+# As many threads as pooled connections: more would only queue for the pool.
+pages_and_api = WSGIMiddleware(cast(Any, http_application), workers=settings.DATABASE_POOL_SIZE)
+#: An honest sender of our small bodies needs a blink; a phone in a tunnel some seconds.
+BODY_SECONDS = 10.0
+
 application = ProtocolTypeRouter(
     {
-        # As many threads as pooled connections: more would only queue for the pool.
-        "http": WSGIMiddleware(cast(Any, http_application), workers=settings.DATABASE_POOL_SIZE),
+        "http": WholeRequests(
+            cast(Any, pages_and_api),
+            bytes_max=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+            seconds=BODY_SECONDS,
+        ),
         "websocket": ShopOrigins(URLRouter(websocket_urlpatterns), allowed_origins()),
     }
 )

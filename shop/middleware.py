@@ -14,6 +14,8 @@ from shop.logs import get_logger
 
 log = get_logger("security")
 
+#: In characters; a browser with all our cookies sends a tenth of it.
+HEADERS_MAX = 16 * 1024
 SAFE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
@@ -75,6 +77,8 @@ class UsableInput:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdecimal() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise RequestDataTooBig
+        if sum(len(v) for name, v in request.META.items() if name[:5] == "HTTP_") > HEADERS_MAX:
+            raise BadRequest("The headers are larger than any browser's.")
         if "%00" in request.META.get("QUERY_STRING", ""):
             raise BadRequest("The address contains a NUL character.")
         for name in [name for name, value in request.COOKIES.items() if "\0" in value]:
