@@ -65,9 +65,12 @@ class Stack:
         """Start what does not run here, and stop the workers of all other stacks."""
         Stack.rest(but=self)
         for name, start in (("worker", self.start_worker), ("web", self.start_web)):
-            if name not in self._processes or self._processes[name].poll() is not None:
+            if not self.is_running(name):
                 start()
         return self
+
+    def is_running(self, name: str) -> bool:
+        return name in self._processes and self._processes[name].poll() is None
 
     @classmethod
     def rest(cls, but: "Stack | None" = None) -> None:

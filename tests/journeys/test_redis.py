@@ -42,7 +42,8 @@ def redis_stack(
     redis_server: RedisServer, django_db_setup: None, django_db_blocker: Any
 ) -> Iterator[Stack]:
     with django_db_blocker.unblock():
-        stack = Stack(REDIS_URL=redis_server.url).start()
+        # The patience of production; the other tests have more.
+        stack = Stack(REDIS_URL=redis_server.url, REDIS_TIMEOUT_SECONDS="0.1").start()
     yield stack
     redis_server.start()  # an orderly end needs its broker
     stack.stop()
@@ -58,6 +59,7 @@ def redis_shop(
     yield redis_stack
     redis_stack.bank.faults()
     redis_server.start()
+    assert redis_stack.is_running("worker"), "the worker did not outlive its Redis"
 
 
 @pytest.fixture
