@@ -34,14 +34,14 @@ $(VENV)/bin/python:
 $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 	@cmp -s requirements.txt $@ || cmp -s requirements-dev.txt $(VENV)/.dev || { \
 		echo "Installing what requirements.txt names (about a minute, once)"; \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+		$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input \
 			--require-hashes -r requirements.txt; }
 	@cp requirements.txt $@
 
 $(VENV)/.dev: requirements-dev.txt | $(VENV)/bin/python
 	@cmp -s requirements-dev.txt $@ || { \
 		echo "Installing what requirements-dev.txt names (about a minute, once)"; \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+		$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input \
 			--require-hashes -r requirements-dev.txt; }
 	@cp requirements-dev.txt $@
 

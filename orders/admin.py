@@ -10,9 +10,11 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from orders.models import (
+    CreditNote,
     DeliveryOption,
     DeliveryPrice,
     Invoice,
+    Mail,
     Order,
     OrderLine,
     Price,
@@ -115,6 +117,25 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
 
     list_display = ("label", "order", "issued_at")
     search_fields = ("number__exact", "order__number__exact")
+    list_select_related = ("order",)
+
+
+@admin.register(CreditNote)
+class CreditNoteAdmin(ReadOnlyAdmin[CreditNote]):
+    """What refunds took back of invoices."""
+
+    list_display = ("label", "invoice", "refund_reference", "amount_minor", "issued_at")
+    search_fields = ("number__exact", "refund_reference__exact", "invoice__order__number__exact")
+    list_select_related = ("invoice",)
+
+
+@admin.register(Mail)
+class MailAdmin(ReadOnlyAdmin[Mail]):
+    """What was written to shoppers, and what has not gone out yet and why."""
+
+    list_display = ("order", "kind", "created_at", "sent_at", "tries", "next_try_at", "last_error")
+    list_filter = ("kind",)
+    search_fields = ("order__number__exact", "message_id__exact")
     list_select_related = ("order",)
 
 

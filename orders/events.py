@@ -8,6 +8,18 @@ from shop.outbox import fact
 
 @fact
 @dataclass(frozen=True)
+class OrderPlaced:
+    """Somebody ordered: goods are reserved, nothing is paid."""
+
+    order_reference: str
+
+    @property
+    def dedupe_key(self) -> str:
+        return self.order_reference
+
+
+@fact
+@dataclass(frozen=True)
 class OrderPaid:
     """The order's money is here: once per order, also when the money came late."""
 
@@ -38,6 +50,19 @@ class OrderCancelled:
 @dataclass(frozen=True)
 class OrderRefunded:
     """All of the order's money went back by `refund`."""
+
+    order_reference: str
+    refund: str
+
+    @property
+    def dedupe_key(self) -> str:
+        return self.refund
+
+
+@fact
+@dataclass(frozen=True)
+class LateMoneyReturned:
+    """Money came after the end, the goods are gone: `refund` sends it back."""
 
     order_reference: str
     refund: str

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from orders.events import OrderCancelled, OrderPaid, OrderRefunded
+from orders.events import LateMoneyReturned, OrderCancelled, OrderPaid, OrderRefunded
 from orders.models import Order, StockMovement
 from orders.moves import locked, move, tell
 from orders.stock import move_stock, retake
@@ -49,11 +49,12 @@ def money_came(order: Order, *, captured_at: datetime, source: str, now: datetim
             _mark_paid(order, "revive", captured_at, source=source, now=now, reason="late money")
         else:
             # The goods are gone: the refund row is part of this very transaction.
-            payments.return_capture(
+            refund = payments.return_capture(
                 order_reference=order.number, reason="paid after cancellation", now=now
             )
             order.capture_returned_at = now
             tell(order, "capture_returned_at")
+            outbox.publish(LateMoneyReturned(order.number, refund.reference), now=now)
 
 
 def attempts_ended(order: Order, *, source: str, now: datetime) -> None:

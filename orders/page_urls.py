@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.pages import paying, shopping
+from orders.pages import notifying, papers, paying, shopping
 
 app_name = "shopper"
 urlpatterns = [
@@ -19,5 +19,12 @@ urlpatterns = [
     path("orders/<str:public_id>/cancel/", paying.order_cancel, name="order-cancel"),
     path("orders/<str:public_id>/again/", paying.order_again, name="order-again"),
     path("orders/<str:public_id>/another/", paying.order_another, name="order-another"),
-    path("orders/<str:public_id>/invoice.pdf", paying.invoice, name="invoice"),
+    path("orders/<str:public_id>/invoice.pdf", papers.invoice, name="invoice"),
+    path(
+        "orders/<str:public_id>/credit-notes/<str:label>.pdf",
+        papers.credit_note,
+        name="credit-note",
+    ),
+    path("orders/<str:public_id>/notify/", notifying.order_notify, name="order-notify"),
+    path("push-worker.js", notifying.push_worker, name="push-worker"),
 ]

@@ -20,6 +20,7 @@ from django.db.models import Q
 
 from orders import pricing
 from orders.baskets import take_out
+from orders.events import OrderPlaced
 from orders.models import Basket, Order, OrderLine, StockMovement
 from orders.outcomes import reconcile
 from orders.pricing import Quote, Wish
@@ -27,7 +28,7 @@ from orders.problems import BasketChanged, TotalChanged
 from orders.stock import move_stock
 from orders.terms import remember
 from payments import services as payments
-from shop import courtesy, history
+from shop import courtesy, history, outbox
 from shop.idempotency import Claim
 
 #: An honest placing takes milliseconds; a dead one must not hide the basket for longer.
@@ -210,7 +211,7 @@ def _place(
     pricing.check_stock(wishes, products)
     order = _insert(quote, shopper, submission, lines_fingerprint, now=now)
     move_stock(order.pk, StockMovement.Kind.RESERVE, now=now)
-    history.record(
+    born = history.step(
         subject="order",
         subject_reference=order.number,
         order_reference=order.number,
@@ -219,6 +220,7 @@ def _place(
         source="shopper",
         at=now,
     )
+    outbox.publish_beside(born, OrderPlaced(order.number), now=now)
     return order
 
 

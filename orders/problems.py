@@ -82,3 +82,18 @@ class OrderAlreadyPaid(Problem):
     status = 409
     slug = "order-already-paid"
     title = "This order is already paid."
+
+
+class NotABrowser(Problem):
+    """Subscribe again in the browser: this is no address that a known push service gives out."""
+
+    slug = "not-a-browser"
+    title = "This browser cannot be notified."
+
+
+class TooManyBrowsers(Problem):
+    """Enough browsers are told about this order already."""
+
+    status = 409
+    slug = "too-many-browsers"
+    title = "Too many browsers follow this order."

@@ -21,6 +21,7 @@ POINTS = {
     "refund.answered": "the gateway has answered about a refund, nothing is recorded",
     "notification.stored": "the notification is on disk, not acknowledged",
     "relay.claimed": "the relay has taken a message, nothing is delivered",
+    "post.sent": "a mail or notification went out, its row does not say so",
     "relay.delivering": "a subscriber has been told, the message is not marked done",
 }
 

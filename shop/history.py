@@ -21,7 +21,37 @@ def record(
     detail: Mapping[str, Any] | None = None,
 ) -> StateChange:
     """Write one step, in the transaction that takes it."""
-    return StateChange.objects.create(
+    row = step(
+        subject=subject,
+        subject_reference=subject_reference,
+        order_reference=order_reference,
+        from_state=from_state,
+        to_state=to_state,
+        source=source,
+        at=at,
+        actor=actor,
+        reason=reason,
+        detail=detail,
+    )
+    row.save(force_insert=True)
+    return row
+
+
+def step(
+    *,
+    subject: str,
+    subject_reference: str,
+    order_reference: str,
+    from_state: str,
+    to_state: str,
+    source: str,
+    at: datetime,
+    actor: str = "",
+    reason: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> StateChange:
+    """One step, not written yet."""
+    return StateChange(
         subject=subject,
         subject_reference=subject_reference,
         order_reference=order_reference,

@@ -10,10 +10,20 @@ SUBSCRIBERS: dict[str, dict[str, list[str]]] = {
     "PaymentStarted": {"must": ["orders.subscribers.on_payment_started"]},
     "PaymentCaptured": {"now": ["orders.subscribers.on_payment_captured"]},
     "PaymentEnded": {"now": ["orders.subscribers.on_payment_ended"]},
-    "SurplusCaptured": {"now": ["orders.subscribers.on_surplus_captured"]},
-    "RefundDone": {"now": ["orders.subscribers.on_refund_done"]},
+    "SurplusCaptured": {
+        "now": ["orders.subscribers.on_surplus_captured"],
+        "later": ["orders.post.subscribers.tell_surplus"],
+    },
+    "RefundDone": {
+        "now": ["orders.subscribers.on_refund_done"],
+        "later": ["orders.post.subscribers.tell_refunded"],
+    },
     "RefundFailed": {"now": ["orders.subscribers.on_refund_failed"]},
-    "OrderPaid": {"later": ["orders.subscribers.issue_invoice"]},
-    "OrderCancelled": {},
+    "OrderPlaced": {"later": ["orders.post.subscribers.tell_placed"]},
+    "OrderPaid": {
+        "later": ["orders.subscribers.issue_invoice", "orders.post.subscribers.tell_paid"]
+    },
+    "OrderCancelled": {"later": ["orders.post.subscribers.tell_cancelled"]},
     "OrderRefunded": {},
+    "LateMoneyReturned": {"later": ["orders.post.subscribers.tell_late"]},
 }

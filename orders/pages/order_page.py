@@ -11,12 +11,13 @@ from datetime import datetime
 from django.urls import reverse
 
 from orders.forms import country_name
-from orders.models import Invoice, Order, OrderLine
+from orders.models import CreditNote, Invoice, Order, OrderLine
 from orders.pages import headings
 from orders.pages import situation as situations
 from orders.pages.presented import Presented, present
 from orders.pages.situation import Attempts, Situation
 from orders.pages.words import ReasonWords, method_words, reason_words
+from orders.post.pushing import push_key
 from payments import services as payments
 from payments.services import MethodOffer, PaymentView
 
@@ -53,6 +54,7 @@ class Hints:
     method: str = ""
     go: bool = False
     same_wish: bool = False
+    unreachable: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class OrderPage:
     situation: Situation
     methods: list[Offer]
     has_invoice: bool
+    credit_notes: list[CreditNote]
     presented: Presented
     hints: Hints
     now: datetime
@@ -127,7 +130,10 @@ class OrderPage:
 
     @property
     def _has_papers(self) -> bool:
-        return self.has_invoice or self.situation is not Situation.PAID
+        if not self.has_invoice:
+            return self.situation is not Situation.PAID
+        back = self.kept.refunds if self.kept else ()
+        return len(self.credit_notes) >= sum(refund.state == "done" for refund in back)
 
     def _refunds(self) -> Iterable[payments.RefundView]:
         money = [*self.surplus, *([self.kept] if self.kept else [])]
@@ -212,6 +218,11 @@ class OrderPage:
         return [line.strip() for line in (*lines, country) if line.strip()]
 
     @property
+    def push_key(self) -> str:
+        """What a browser needs to be notified; empty where nobody can be."""
+        return push_key()
+
+    @property
     def status_url(self) -> str:
         return f"/api/v1/orders/{self.order.public_id}/status/"
 
@@ -221,7 +232,8 @@ class OrderPage:
         facts = [self.situation, self.is_slow, self.is_very_slow, self.may_switch]
         facts += [(p.reference, p.state, p.refunds) for p in (*self.surplus, *self.earlier)]
         facts += [p and (p.reference, p.state, p.refunds) for p in (self.live, self.kept)]
-        facts += [self.presented.kind, self.has_invoice, [o.method for o in self.methods]]
+        facts += [self.presented.kind, self.has_invoice, len(self.credit_notes)]
+        facts += [[o.method for o in self.methods]]
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
@@ -230,18 +242,23 @@ def gather(order: Order, hints: Hints, *, now: datetime) -> OrderPage:
     attempts = Attempts.of(payments.list_payments(order_reference=order.number))
     found = situations.find(order, attempts, asked_at=hints.asked_at, now=now)
     offers = _offers(order) if found in situations.OPEN else []
-    kept = attempts.kept is not None
+    kept = attempts.kept
     return OrderPage(
         order=order,
         lines=list(order.lines.select_related("product")),
         attempts=attempts,
         situation=found,
         methods=offers,
-        has_invoice=kept and Invoice.objects.filter(order=order).exists(),
+        has_invoice=kept is not None and Invoice.objects.filter(order=order).exists(),
+        credit_notes=_credit_notes(order) if kept and kept.refunds else [],
         presented=present(attempts.live, now=now),
         hints=hints,
         now=now,
     )
+
+
+def _credit_notes(order: Order) -> list[CreditNote]:
+    return list(CreditNote.objects.filter(invoice__order=order))
 
 
 def _offers(order: Order) -> list[Offer]:

@@ -14,7 +14,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from orders import services
 from orders.forms import PayForm
-from orders.invoices import invoice_pdf
 from orders.models import Order
 from orders.pages.browser import (
     basket_token,
@@ -61,6 +60,7 @@ def _hints(request: HttpRequest, now: datetime) -> Hints:
         method=request.GET.get("method", "")[:40],
         go="go" in request.GET,
         same_wish="same" in request.GET,
+        unreachable="unreachable" in request.GET,
     )
 
 
@@ -107,6 +107,8 @@ def order_pay(request: HttpRequest, public_id: str) -> HttpResponse:
         started = _start(public_id, method, f"{form.cleaned_data['key']}:{method}")
     except (OrderAlreadyPaid, OrderClosed, payments.PaymentAlreadySettled, payments.IntentClosed):
         return redirect(order_address(public_id))
+    except (payments.GatewayDown, payments.MethodNotOffered):
+        return redirect(order_address(public_id, unreachable=1))
     if started is None or started.switching:
         return redirect(order_address(public_id, method=method))
     return redirect(order_address(public_id, go=1 if started.created else ""))
@@ -126,10 +128,13 @@ def _start(public_id: str, method: str, key: str) -> payments.Started | None:
             return None
         except KeyInFlight:
             pass
-        waiting = started is None or started.switching
-        if not waiting or timezone.now() >= give_up_at:
+        if started is not None and not started.switching:
             return started
-        time.sleep(FORM_LOOK_AGAIN_SECONDS)
+        # A twin's answer appears in our own database; a switch asks the bank each time.
+        pause = FORM_LOOK_AGAIN_SECONDS if started is None else started.retry_after_seconds or 1
+        if timezone.now() + timedelta(seconds=pause) >= give_up_at:
+            return started
+        time.sleep(pause)
 
 
 @private
@@ -182,17 +187,6 @@ def order_another(request: HttpRequest, public_id: str) -> HttpResponse:
     except (BasketChanged, OutOfStock, TotalChanged):
         return redirect("shopper:basket")
     return redirect(order_address(placed.order.public_id))
-
-
-@private
-@require_safe
-def invoice(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The invoice as a PDF; absent until the order is paid."""
-    find_order(request, public_id)
-    name, content = invoice_pdf(public_id)
-    response = HttpResponse(content, content_type="application/pdf")
-    response["Content-Disposition"] = f'inline; filename="{name}"'
-    return response
 
 
 def _asked(public_id: str) -> str:

@@ -84,6 +84,8 @@ PROBLEM_TITLES = (
     gettext_noop("Not enough pieces are left."),
     gettext_noop("Too many new payments for this order; wait a minute."),
     gettext_noop("This payment method is not offered for this order."),
+    gettext_noop("This browser cannot be notified."),
+    gettext_noop("Too many browsers follow this order."),
     gettext_noop("Too many orders were asked for that do not exist."),
     gettext_noop("The shop is busy. Nothing was changed; try again in a moment."),
 )

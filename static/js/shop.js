@@ -3,8 +3,10 @@
 
 import { guardForms } from "./forms.js";
 import { watchOrder } from "./order.js";
+import { offerNotifications } from "./notify.js";
 import { enliven } from "./widgets.js";
 
 guardForms();
 enliven(document);
 watchOrder();
+offerNotifications();

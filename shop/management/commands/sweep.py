@@ -8,12 +8,13 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from orders import services as orders
+from orders.post import sending
 from payments import sweeping
 from shop import outbox
 
 
 class Command(BaseCommand):
-    """One pass over payments, refunds, notifications, facts and orders; safe beside Celery."""
+    """One pass over payments, refunds, notifications, facts, mails, orders; safe beside Celery."""
 
     help = "Do whatever is due by its row: ask, close, refund, deliver, expire."
 
@@ -32,6 +33,8 @@ class Command(BaseCommand):
         return {
             **sweeping.sweep(now=timezone.now()),
             "facts": outbox.relay(now=timezone.now()),
+            "mails": sending.send_mails(now=timezone.now()),
+            "notifications": sending.send_pushes(now=timezone.now()),
             "orders closed": orders.expire_unpaid_orders(now=timezone.now()),
             "orders asked about": orders.refresh_paying_orders(now=timezone.now()),
         }

@@ -1,0 +1,69 @@
+"""A sheet of paper: what invoice and credit note share when they are drawn."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from django.conf import settings
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+
+from orders.models import Order
+from shop.money import format_money
+
+FONTS = Path(__file__).parent / "fonts"
+ADDRESS_FIELDS = ("name", "street", "postcode", "city", "country")
+
+
+def sheet(order: Order, *, label: str, issued_at: datetime) -> FPDF:
+    """A first page with the seller and the shopper on it."""
+    pdf = FPDF(format="A4")
+    pdf.set_margin(20)
+    # fpdf's own fonts know Latin-1 only: no rupee sign, no name outside western Europe.
+    pdf.add_font("DejaVu", style="", fname=FONTS / "DejaVuSans.ttf")
+    pdf.add_font("DejaVu", style="B", fname=FONTS / "DejaVuSans-Bold.ttf")
+    pdf.set_font("DejaVu", size=10)
+    pdf.set_title(label)
+    pdf.set_lang(order.locale)
+    pdf.set_creation_date(issued_at)
+    pdf.add_page()
+    for line in settings.INVOICE_SELLER:
+        row(pdf, line)
+    pdf.ln(6)
+    address = [str(order.address[name]) for name in ADDRESS_FIELDS if order.address.get(name)]
+    for line in address or [order.email]:
+        row(pdf, line)
+    pdf.ln(6)
+    return pdf
+
+
+def headline(pdf: FPDF, text: str) -> None:
+    """What this paper is, large; what follows is small again."""
+    pdf.set_font(style="B", size=16)
+    row(pdf, text, height=10)
+    pdf.set_font(style="", size=10)
+
+
+def total(pdf: FPDF, text: str) -> None:
+    """The sum, bold at the right."""
+    pdf.ln(4)
+    pdf.set_font(style="B", size=12)
+    row(pdf, text, height=8, align="R")
+    pdf.set_font(style="", size=10)
+
+
+def row(pdf: FPDF, text: str, *, height: float = 5, align: str = "L") -> None:
+    """One line of text."""
+    pdf.cell(0, height, text, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+
+def money(amount_minor: int, order: Order) -> str:
+    """Minor units in the order's currency and language."""
+    return format_money(amount_minor, order.currency, order.locale)
+
+
+def rate(basis_points: int) -> str:
+    """A tax rate as people write it."""
+    return f"{Decimal(basis_points) / 100:g} %"
