@@ -125,7 +125,8 @@ class Stack:
         return code
 
     def stop(self) -> None:
-        Stack._started.remove(self)
+        if self in Stack._started:
+            Stack._started.remove(self)
         for process in self._processes.values():
             process.send_signal(signal.SIGTERM)
         for process in self._processes.values():

@@ -7,15 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: In this order: anybody, staff without rights, staff who may look at everything, staff who
-#: may refund (and look at payments), a superuser.
-VISITORS = ("guest", "clerk", "viewer", "refunder", "chief")
-Answers = tuple[int, int, int, int, int]
+from shop.roles import ROLES
+
+#: Anybody, staff without rights, staff who may look at everything, staff who may refund (and
+#: look at payments), a superuser, and then one member of each role.
+VISITORS = ("guest", "clerk", "viewer", "refunder", "chief", *ROLES)
+Answers = tuple[int, ...]
+#: Who sees payments, and who sees everything else of the desk.
+LOOKERS = ("viewer", "refunder", "chief", *ROLES)
+SEERS = ("viewer", "chief", *ROLES)
+DECIDERS = ("chief", "refunds", "approver", "operator")
+EXPORTERS = ("chief", "approver", "operator")
 
 
 @dataclass(frozen=True)
 class Door:
-    """What is asked of one address of a paid order, and the five answers."""
+    """What is asked of one address of a paid order, and each visitor's answer."""
 
     verb: str
     answers: Answers
@@ -23,7 +30,7 @@ class Door:
 
 
 def everybody(status: int) -> Answers:
-    return (status,) * 5
+    return (status,) * len(VISITORS)
 
 
 def page(status: int = 200) -> Door:
@@ -36,6 +43,23 @@ def button(status: int = 302) -> Door:
 
 def api(status: int, body: str = "{}") -> Door:
     return Door("POST", everybody(status), body)
+
+
+def staff(*may: str, status: int = 200, otherwise: int = 403, guest: int = 302) -> Answers:
+    """Those named get `status`, all other staff `otherwise`; a stranger goes to the sign-in."""
+    assert set(may) <= set(VISITORS), may
+    return (guest, *(status if who in may else otherwise for who in VISITORS[1:]))
+
+
+def desk(*may: str, status: int = 200) -> Door:
+    return Door("GET", staff(*may, status=status))
+
+
+def act(*may: str, status: int = 302, then: int | None = None) -> Door:
+    """A button of the desk: the first who may gets `status`, whoever comes later `then`."""
+    answers = list(staff(*may, status=status if then is None else then))
+    answers[VISITORS.index(may[0])] = status
+    return Door("POST", tuple(answers))
 
 
 #: The order is paid, so a button only leads back to its page.
@@ -62,8 +86,10 @@ DOORS = {
     "api/v1/orders/<str:public_id>/cancel/": api(409),
     "api/v1/orders/<path:rest>": page(404),
     # An empty body passes the gate and is then refused for what it lacks.
-    "api/v1/payments/<str:reference>/refunds/": Door("POST", (401, 403, 403, 400, 400), "{}"),
-    "api/v1/payments/<str:reference>/refresh/": Door("POST", (401, 403, 200, 200, 200), "{}"),
+    "api/v1/payments/<str:reference>/refunds/": Door(
+        "POST", staff("refunder", "chief", "refunds", status=400, guest=401), "{}"
+    ),
+    "api/v1/payments/<str:reference>/refresh/": Door("POST", staff(*LOOKERS, guest=401), "{}"),
     "api/schema/": page(),
     "api/docs/": page(),
     "webhooks/<slug:gateway>/": api(401),
@@ -71,20 +97,46 @@ DOORS = {
     "livez": page(),
     "readyz": page(),
     "metrics": page(),
-    "admin/login/": Door("GET", (200, 302, 302, 302, 302)),
-    "admin/": Door("GET", (302, 200, 200, 200, 200)),
-    "admin/password_change/": Door("GET", (302, 200, 200, 200, 200)),
-    "admin/password_change/done/": Door("GET", (302, 200, 200, 200, 200)),
-    "admin/autocomplete/": Door("GET", (302, 403, 403, 403, 403)),
-    "admin/jsi18n/": Door("GET", (302, 200, 200, 200, 200)),
-    "admin/r/<path:content_type_id>/<path:object_id>/": Door("GET", (302, 404, 404, 404, 404)),
-    "admin/shop/user/<id>/password/": Door("GET", (302, 403, 403, 403, 200)),
-    "admin/(?P<url>.*)$": Door("GET", (302, 404, 404, 404, 404)),
+    "admin/login/": Door("GET", staff(otherwise=302, guest=200)),
+    "admin/second-factor/": Door("GET", staff(otherwise=200)),
+    "admin/": Door("GET", staff(otherwise=200)),
+    "admin/password_change/": Door("GET", staff(otherwise=200)),
+    "admin/password_change/done/": Door("GET", staff(otherwise=200)),
+    "admin/autocomplete/": Door("GET", staff()),
+    "admin/jsi18n/": Door("GET", staff(otherwise=200)),
+    "admin/desk/": desk(*LOOKERS),
+    "admin/desk/search/": desk(*LOOKERS),
+    "admin/desk/confirm/": desk(*LOOKERS),
+    "admin/desk/orders/<str:number>/": desk(*LOOKERS),
+    "admin/desk/payments/<str:reference>/ask/": desk(*LOOKERS),
+    "admin/desk/payments/<str:reference>/ask/apply/": act(*LOOKERS, status=400),
+    # Who may refund is first asked for the password.
+    "admin/desk/payments/<str:reference>/refund/": desk("refunder", "chief", "refunds", status=302),
+    "admin/desk/refunds/": desk(*LOOKERS),
+    "admin/desk/refunds/<str:reference>/decide/": desk(*LOOKERS),
+    "admin/desk/refunds/<str:reference>/transfer/": desk(*LOOKERS),
+    "admin/desk/reviews/": desk(*SEERS),
+    "admin/desk/reviews/<int:case_id>/": desk(*SEERS),
+    "admin/desk/reviews/<int:case_id>/claim/": act(*DECIDERS, then=409),
+    "admin/desk/reviews/<int:case_id>/resolve/": act(*DECIDERS, status=400, then=409),
+    "admin/desk/inbox/": desk(*SEERS),
+    "admin/desk/inbox/replay/": act("chief", "operator", status=400),
+    "admin/desk/reconciliation/": desk(*SEERS),
+    "admin/desk/reconciliation/<int:reconciliation_id>/": desk(*SEERS),
+    "admin/desk/reconciliation/<int:reconciliation_id>/sign/": act("chief", "approver", status=400),
+    "admin/desk/reconciliation/export/": act(*EXPORTERS, status=200),
+    "admin/desk/exports/": desk(*EXPORTERS),
+    "admin/desk/exports/orders/": act(*EXPORTERS, status=400),
+    "admin/desk/exports/payments/": act(*EXPORTERS, status=400),
+    "admin/desk/runbook/": Door("GET", staff(otherwise=200)),
+    "admin/r/<path:content_type_id>/<path:object_id>/": Door("GET", staff(otherwise=404)),
+    "admin/shop/user/<id>/password/": Door("GET", staff("chief")),
+    "admin/(?P<url>.*)$": Door("GET", staff(otherwise=404)),
     # Last: it signs out.
-    "admin/logout/": Door("POST", (302, 200, 200, 200, 200)),
+    "admin/logout/": Door("POST", staff(otherwise=200)),
 }
 APP_LIST = "admin/^(?P<app_label>"
-APP_LIST_DOOR = Door("GET", (302, 404, 200, 404, 200))
+APP_LIST_DOOR = Door("GET", staff(*SEERS, otherwise=404))
 
 
 @dataclass(frozen=True)
@@ -93,24 +145,25 @@ class Model:
 
     chief_adds: bool = False
     chief_deletes: bool = False
-    refunder_looks: bool = False
+    looks: tuple[str, ...] = ()  # beside the viewer and the chief
 
 
 LOOK_ONLY = Model()
+FOR_ROLES = Model(looks=tuple(ROLES))
 MODELS = {
     "auth/group": Model(chief_adds=True, chief_deletes=True),
     "shop/user": Model(chief_adds=True, chief_deletes=True),
-    "shop/outboxmessage": LOOK_ONLY,
-    "orders/order": LOOK_ONLY,
-    "orders/product": Model(chief_adds=True),
+    "shop/outboxmessage": Model(looks=("operator",)),
+    "orders/order": FOR_ROLES,
+    "orders/product": Model(chief_adds=True, looks=tuple(ROLES)),
     "orders/deliveryoption": Model(chief_adds=True, chief_deletes=True),
-    "orders/invoice": LOOK_ONLY,
-    "orders/stockmovement": LOOK_ONLY,
-    "payments/payment": Model(refunder_looks=True),
-    "payments/paymentintent": LOOK_ONLY,
-    "payments/refund": LOOK_ONLY,
-    "payments/notification": LOOK_ONLY,
-    "payments/reviewcase": LOOK_ONLY,
+    "orders/invoice": FOR_ROLES,
+    "orders/stockmovement": FOR_ROLES,
+    "payments/payment": Model(looks=("refunder", *ROLES)),
+    "payments/paymentintent": FOR_ROLES,
+    "payments/refund": FOR_ROLES,
+    "payments/notification": FOR_ROLES,
+    "payments/reviewcase": FOR_ROLES,
 }
 ADMIN_PAGES = {
     "": "look",
@@ -140,6 +193,6 @@ def _admin_answers(model: Model, kind: str) -> Answers:
     if kind == "redirect":
         return everybody(302)
     if kind == "look":
-        return (302, 403, 200, 200 if model.refunder_looks else 403, 200)
+        return staff("viewer", "chief", *model.looks)
     allowed = model.chief_adds if kind == "add" else model.chief_deletes
-    return (302, 403, 403, 403, 200 if allowed else 403)
+    return staff("chief") if allowed else staff()

@@ -34,5 +34,9 @@ def address_of(route: str, told: Mapping[str, str]) -> str:
 def junk(text: str) -> Mapping[str, str]:
     """Every placeholder filled with the same text."""
     return dict.fromkeys(
-        ["public_id", "rest", "reference", "gateway", "object_id", "content_type_id", "id"], text
+        [
+            *("public_id", "rest", "reference", "gateway", "object_id", "content_type_id", "id"),
+            *("number", "case_id", "reconciliation_id", "label"),
+        ],
+        text,
     )

@@ -14,9 +14,10 @@ from django.utils import timezone
 from orders.models import DeliveryOption, Order
 from payments import inbox
 from payments.gateways.base import RawRequest
-from payments.models import Payment, ReviewCase
+from payments.models import Payment, Reconciliation, ReviewCase
 from payments.models.desk import ReviewKind
 from shop import outbox
+from shop.roles import ROLES, ensure_roles
 from tests.factories import DeliveryFactory, new_key
 from tests.orders.story import refund
 from tests.security.conftest import signed_in, staff, with_token
@@ -35,6 +36,9 @@ def world(paid: Order, bank: Any) -> Payment:
     delivery = RawRequest("POST", "/", "", *bank.notification(payment.reference))
     inbox.receive("sandbox", delivery, now=timezone.now())
     ReviewCase.objects.create(kind=ReviewKind.CONTRADICTION, subject="x", opened_at=timezone.now())
+    Reconciliation.objects.create(
+        gateway="sandbox", day=timezone.now().date(), ran_at=timezone.now()
+    )
     DeliveryFactory()
     Group.objects.create(name="packers")
     return payment
@@ -46,7 +50,12 @@ def visitors(chief: Any) -> list[Client]:
     viewer.user_permissions.set(looks)
     refunder = staff("refunder", "payments.refund_payment", "payments.view_payment")
     guest = Client(raise_request_exception=False)
-    return [guest, *(signed_in(person) for person in (staff("clerk"), viewer, refunder, chief))]
+    ensure_roles()
+    people = [staff("clerk"), viewer, refunder, chief]
+    for role in ROLES:
+        people.append(staff(role))
+        people[-1].groups.add(Group.objects.get(name=role))
+    return [guest, *(signed_in(person) for person in people)]
 
 
 def ask(client: Client, door: Door, path: str) -> int:
@@ -73,6 +82,9 @@ def test_every_address_has_a_row_in_the_table():
 def test_each_visitor_gets_the_answer_of_the_table(world, paid, chief):
     clients = visitors(chief)
     told = {
+        "number": paid.number,
+        "case_id": str(ReviewCase.objects.get().pk),
+        "reconciliation_id": str(Reconciliation.objects.get().pk),
         "public_id": paid.public_id,
         "rest": f"{paid.public_id}/nothing/",
         "reference": world.reference,
