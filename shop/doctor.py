@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import partial
+from typing import Any
 
 import django
 from django.conf import settings
@@ -119,10 +121,21 @@ def gateways() -> Seen:
     for name in sorted(registry.configured()):
         now = timezone.now()
         nobody = base.PaymentRef(new_reference(now), method="", created_at=now)
-        told = breaker.call(name, "query", lambda gate, ref=nobody: gate.query(ref))
+        question = partial(_ask_about, nobody)
+        told = breaker.call(name, "query", question)
         yield _judge(told.state is base.State.NOT_FOUND, f"{name} answers: {told.state}")
-        if address := settings.PAYMENT_GATEWAYS[name]["options"].get("base_url"):
+        if address := _options(name).get("base_url"):
             yield _clock_of(name, address)
+
+
+def _ask_about(nobody: base.PaymentRef, gate: base.Gateway) -> base.Snapshot:
+    return gate.query(nobody)
+
+
+def _options(gateway: str) -> dict[str, Any]:
+    told: dict[str, Any] = dict(settings.PAYMENT_GATEWAYS[gateway])
+    options: dict[str, Any] = told["options"]
+    return options
 
 
 def _clock_of(name: str, address: str) -> tuple[Level, str]:
@@ -152,8 +165,8 @@ def secrets() -> Seen:
         if (wrong := hardening.weakness(secret))
     ]
     yield _judge(not weak, "; ".join(weak) or "none is short or well known")
-    for name, told in settings.PAYMENT_GATEWAYS.items():
-        active = len(told["options"].get("webhook_secrets", ["one"]))
+    for name in sorted(registry.configured()):
+        active = len(_options(name).get("webhook_secrets", ["one"]))
         saw = f"{name} accepts {active} webhook secrets" + (
             ": a rotation is under way; drop the old one when it is over" if active > 1 else ""
         )

@@ -3,11 +3,16 @@
 Beside `shop.settings`, which takes every name from here.
 """
 
+import re
+
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from shop.environment import Environment
 
 env = Environment()
+#: Where the shop itself answers.
+TAKEN = ("api/", "basket/", "checkout/", "orders/", "static/", "webhooks/", "ws/")
 
 SECURE = env.flag("SECURE", default=env.str("SHOP_URL", default="").startswith("https://"))
 SECURE_SSL_REDIRECT = SECURE
@@ -37,3 +42,15 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
     }
 }
+
+# --- The staff's door ----------------------------------------------------------------------------
+# Below which path the admin lies; another one keeps it out of sight of those who only try.
+ADMIN_PATH = env.str("ADMIN_PATH", default="") or "admin/"
+if not re.fullmatch(r"([a-z0-9-]+/)+", ADMIN_PATH) or ADMIN_PATH.startswith(TAKEN):
+    raise ImproperlyConfigured(
+        f"ADMIN_PATH is like staff-7f3a/ (lower case, no slash in front, one behind), not "
+        f"{ADMIN_PATH!r}, and none of {', '.join(TAKEN)}."
+    )
+# Staff who can send money back give a code from their phone after the password.
+REQUIRE_TWO_FACTOR = env.flag("REQUIRE_TWO_FACTOR", default=SECURE)
+OTP_TOTP_ISSUER = "Payonce"

@@ -56,12 +56,17 @@ def _count(request: HttpRequest) -> list[str]:
         f"sign-in:account:{account}": TRIES_PER_ACCOUNT,
     }
     for name, limit in limits.items():
-        tries = courtesy.count(name, seconds=WINDOW_SECONDS)
-        if tries is None:
-            tries = _count_in_database(name)
-        if tries > limit:
-            raise TooManyTries(retry_after_seconds=WINDOW_SECONDS)
+        count_try(name, limit)
     return list(limits)
+
+
+def count_try(name: str, limit: int) -> None:
+    """One more guess of this kind within the window. Raises TooManyTries."""
+    tries = courtesy.count(name, seconds=WINDOW_SECONDS)
+    if tries is None:
+        tries = _count_in_database(name)
+    if tries > limit:
+        raise TooManyTries(retry_after_seconds=WINDOW_SECONDS)
 
 
 def _count_in_database(name: str) -> int:

@@ -1,17 +1,21 @@
 """Every address of the shop."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.authtoken.models import TokenProxy
 
 from shop import health
 from shop.sign_in import sign_in
+from shop.two_factor import second_factor
 
-# Its list shows every key in clear; `manage.py drf_create_token` makes one.
-admin.site.unregister(TokenProxy)
+# Their lists show keys in clear; `manage.py drf_create_token` makes a token.
+admin.site.unregister([TokenProxy, TOTPDevice, StaticDevice])
 
 # Its template cannot describe the page itself to who asks OPTIONS.
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"])
@@ -23,8 +27,10 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", docs, name="api-docs"),
     path("webhooks/", include("payments.webhook_urls")),
-    path("admin/login/", sign_in),
-    path("admin/", admin.site.urls),
+    path(f"{settings.ADMIN_PATH}login/", sign_in),
+    path(f"{settings.ADMIN_PATH}second-factor/", second_factor, name="second-factor"),
+    path(f"{settings.ADMIN_PATH}desk/", include("shop.desk.urls")),
+    path(settings.ADMIN_PATH, admin.site.urls),
     path("i18n/setlang/", require_POST(set_language), name="set_language"),
     path("livez", health.livez),
     path("readyz", health.readyz),

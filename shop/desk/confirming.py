@@ -74,7 +74,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
 
 def _safe(address: str) -> str:
     """Only pages of the desk; anything else leads to the search."""
-    ours = address.startswith("/admin/desk/") and url_has_allowed_host_and_scheme(
+    ours = address.startswith(f"/{settings.ADMIN_PATH}desk/") and url_has_allowed_host_and_scheme(
         address, allowed_hosts=None
     )
     return address if ours else reverse("desk:search")

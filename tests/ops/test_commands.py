@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from payments import refunding
 from payments import services as payments
+from payments.gateways import base
 from payments.models import Notification, Payment, Refund
 from shop import doctor, heartbeat
 from shop.models import IdempotencyKey, OutboxMessage
@@ -44,7 +45,7 @@ def failed_refund(debt, bank) -> Refund:
         claim=None,
         now=timezone.now(),
     )
-    no = refunding.base.RefundSnapshot(refunding.base.RefundState.FAILED, gateway_id="r-1")
+    no = base.RefundSnapshot(base.RefundState.FAILED, gateway_id="r-1")
     refunding.record_refund(view.reference, no, "", now=timezone.now())
     return Refund.objects.get(reference=view.reference)
 

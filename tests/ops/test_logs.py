@@ -15,7 +15,7 @@ from tests.payments.broker import QUEUE, forget_sent
 SEEN: list[dict[str, object]] = []
 
 
-@shared_task(name="tests.note_context")
+@shared_task(name="tests.note_context")  # type: ignore[untyped-decorator]
 def note_context() -> None:
     SEEN.append(dict(structlog.contextvars.get_contextvars()))
 

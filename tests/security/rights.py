@@ -78,6 +78,12 @@ DOORS = {
     "orders/<str:public_id>/again/": button(),
     "orders/<str:public_id>/another/": button(),
     "orders/<str:public_id>/invoice.pdf": page(),
+    "orders/<str:public_id>/credit-notes/<str:label>.pdf": page(),
+    # No key is set here, so no browser can be notified.
+    "orders/<str:public_id>/notify/": button(400),
+    "push-worker.js": page(),
+    # Only the demo shows its mails.
+    "demo/mails/": page(404),
     "api/v1/products/": page(),
     "api/v1/orders/": api(400),
     "api/v1/orders/<str:public_id>/": page(),
@@ -108,8 +114,8 @@ DOORS = {
     "admin/desk/search/": desk(*LOOKERS),
     "admin/desk/confirm/": desk(*LOOKERS),
     "admin/desk/orders/<str:number>/": desk(*LOOKERS),
-    "admin/desk/payments/<str:reference>/ask/": desk(*LOOKERS),
-    "admin/desk/payments/<str:reference>/ask/apply/": act(*LOOKERS, status=400),
+    "admin/desk/payments/<str:reference>/ask/": act(*LOOKERS, status=200),
+    "admin/desk/payments/<str:reference>/ask/apply/": act(*LOOKERS),
     # Who may refund is first asked for the password.
     "admin/desk/payments/<str:reference>/refund/": desk("refunder", "chief", "refunds", status=302),
     "admin/desk/refunds/": desk(*LOOKERS),

@@ -79,6 +79,8 @@ REFUSED = {
     "the demo's Redis": {"REDIS_URL": "unix:///run/payonce-0a1b2c3d4e5f/valkey.sock?db=0"},
     "debug pages under https": {"DEBUG": "1"},
     "a lease shorter than a call": {"PAYMENT_LEASE_SECONDS": "6"},
+    "an admin path with a slash in front": {"ADMIN_PATH": "/staff/"},
+    "an admin path that the shop needs": {"ADMIN_PATH": "orders/"},
     "a failpoint in production": {"FAILPOINT": "outcome.recording"},
     "a misspelt switch": {"SECURE": "treu"},
     "a misspelt debug": {"DEBUG": "of"},

@@ -64,4 +64,4 @@ def _by_fact(waiting: QuerySet[OutboxMessage]) -> list[dict[str, Any]]:
         tries=Max("tries"),
         last_error=Max("last_error"),
     )
-    return list(grouped.order_by("topic", "subscriber"))
+    return [dict(row) for row in grouped.order_by("topic", "subscriber")]

@@ -16,8 +16,9 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, **_: object) -> None:
-        """Run the three steps in this order."""
+        """Run the steps in this order."""
         call_command("migrate", interactive=False, verbosity=1)
+        call_command("roles")
         call_command("seed")
         collect_static_files()
 

@@ -63,11 +63,11 @@ class Command(OperatorCommand):
 
     def _in_batches(self, statement: str, before: datetime, what: str) -> int:
         """Each batch commits by itself: an interrupted run has done what it said."""
-        total = 0
+        total, step = 0, 0
         while True:
             with connection.cursor() as cursor:
                 cursor.execute(statement, [before, BATCH])
-                step = cursor.rowcount
+                step = int(cursor.rowcount)
             total += step
             if step < BATCH:
                 return total
