@@ -103,7 +103,10 @@ def check_order(*, public_id: str, now: datetime) -> Order:
     if order.state in (Order.State.PAID, Order.State.REFUNDED):
         return order
     payments.refresh_intent(order_reference=order.number, now=now)
-    return reconcile(order.number, source="shopper", now=now)
+    checked = reconcile(order.number, source="shopper", now=now)
+    if checked.is_open:
+        payments.shopper_says_paid(order_reference=order.number, now=now)
+    return checked
 
 
 def _refuse_expired(order: Order) -> None:
