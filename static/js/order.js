@@ -119,6 +119,7 @@ function show(page) {
     location.reload();
     return;
   }
+  const wanted = old.querySelector("form[data-auto] [name=method]")?.value;
   const hadFocus = old.contains(document.activeElement);
   document.title = page.title;
   old.replaceWith(document.adoptNode(fresh));
@@ -128,6 +129,13 @@ function show(page) {
   document.getElementById("announce").textContent = heading.textContent;
   if (hadFocus) heading.focus();
   markSteps(page);
+  goOn(fresh, wanted);
+}
+
+// The old payment was closed while we waited to switch: open the one that was asked for.
+function goOn(fresh, wanted) {
+  const chosen = fresh.querySelector("[name=method]:checked");
+  if (wanted && chosen?.value === wanted) chosen.form.requestSubmit();
 }
 
 function markSteps(page) {
