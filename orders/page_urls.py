@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.pages import notifying, papers, paying, shopping
+from orders.pages import mailbox, notifying, papers, paying, shopping
 
 app_name = "shopper"
 urlpatterns = [
@@ -26,5 +26,6 @@ urlpatterns = [
         name="credit-note",
     ),
     path("orders/<str:public_id>/notify/", notifying.order_notify, name="order-notify"),
+    path("demo/mails/", mailbox.demo_mails, name="demo-mails"),
     path("push-worker.js", notifying.push_worker, name="push-worker"),
 ]

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from shop import embedded
 from shop.demo import ports, secrets, services
@@ -77,6 +78,9 @@ def _environment(
         "SHOP_PORT": str(shop_port),
         "BANK_PORT": str(bank_port),
         "SHOP_URL": f"http://{ports.LOOPBACK}:{shop_port}",
+        "DEMO": "1",
+        "EMAIL_URL": f"filemail:///{quote(str(home / 'demo' / 'mails'))}",
+        "VAPID_SUBJECT": "mailto:demo@payonce.example",
         "STATIC_ROOT": str(home / "demo" / "static"),
         "DJANGO_SETTINGS_MODULE": "shop.settings",
         "PYTHONUNBUFFERED": "1",
@@ -116,6 +120,7 @@ def _greet(env: dict[str, str], demo: Path, seconds: float) -> None:
     shop = env["SHOP_URL"]
     say(f"\nReady after {seconds:.0f} s.\n")
     say(f"  Shop   {shop}/")
+    say(f"  Mails  {shop}/demo/mails/")
     login = f"user {secrets.STAFF_USER}, password {env['STAFF_PASSWORD']}"
     say(f"  Admin  {shop}/admin/   {login}, API token {env['STAFF_TOKEN']}")
     say(f"  Bank   http://{ports.LOOPBACK}:{env['BANK_PORT']}/")

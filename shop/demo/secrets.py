@@ -30,6 +30,8 @@ def _made() -> dict[str, str]:
         "SANDBOX_WEBHOOK_SECRET": webhook,
         # The shop accepts a list, so that a secret can be changed without a gap.
         "SANDBOX_WEBHOOK_SECRETS": webhook,
+        # Signs notifications to browsers: any 32 bytes are a key.
+        "VAPID_PRIVATE_KEY": secrets.token_urlsafe(32),
         "STAFF_PASSWORD": secrets.token_hex(8),
         "STAFF_TOKEN": secrets.token_hex(20),
     }

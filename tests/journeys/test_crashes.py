@@ -13,7 +13,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from orders.models import Invoice
+from orders.models import Invoice, Mail
 from payments.models import Notification, Payment, Refund
 from shop.failpoints import POINTS
 from shop.models import OutboxMessage
@@ -129,6 +129,31 @@ def worker_dies_while_it_tells_a_fact(ada: Shopper, point: str) -> None:
     assert charges(ada.shop) == [reference]
 
 
+def worker_dies_when_a_mail_went_out(ada: Shopper, point: str) -> None:
+    with power_cut(ada.shop, "worker", point):
+        reference = ada.pays_by("qr").json()["reference"]
+        ada.shop.bank.pay(reference)
+    ada.waits_for("paid")
+    # Two minutes later the dead sender's lease is over.
+    Mail.objects.filter(sent_at=None).update(next_try_at=timezone.now())
+    becomes(lambda: Mail.objects.exists() and not Mail.objects.filter(sent_at=None).exists())
+    assert Mail.objects.filter(tries=2).exists()  # at least once, and never lost
+    assert charges(ada.shop) == [reference]
+
+
+def worker_dies_after_a_mail_went_out(ada: Shopper, point: str) -> None:
+    with power_cut(ada.shop, "worker", point):
+        reference = ada.pays_by("qr").json()["reference"]
+        ada.shop.bank.pay(reference)
+    ada.waits_for("paid")
+    # Two minutes later the dead sender's lease is over; so is the relay's.
+    becomes(lambda: Mail.objects.count() == 2)
+    Mail.objects.filter(sent_at=None).update(next_try_at=timezone.now())
+    becomes(lambda: not Mail.objects.filter(sent_at=None).exists())
+    assert Mail.objects.count() == 2
+    assert charges(ada.shop) == [reference]
+
+
 STORIES = {
     "payment.committed": web_dies_while_a_payment_is_opened,
     "gateway.answered": web_dies_while_a_payment_is_opened,
@@ -138,8 +163,10 @@ STORIES = {
     "refund.committed": worker_dies_while_money_goes_back,
     "refund.answered": worker_dies_while_money_goes_back,
     "notification.stored": web_dies_before_it_acknowledges_a_notification,
+    "post.sent": worker_dies_after_a_mail_went_out,
     "relay.claimed": worker_dies_while_it_tells_a_fact,
     "relay.delivering": worker_dies_while_it_tells_a_fact,
+    "post.sent": worker_dies_when_a_mail_went_out,
 }
 
 

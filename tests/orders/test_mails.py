@@ -182,7 +182,7 @@ def test_nothing_is_sent_inside_a_transaction():
         sending.send_mails(now=timezone.now())
 
 
-# --- who may not be written to -----------------------------------------------------------------------
+# --- who may not be written to -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["Ada\r\nBcc: eve@example.com", "Ada\nSubject: You won"])
