@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 from django.db import connection
 
+from shop.embedded.process import dies_with_us
 from tests.bank import Bank, _free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,6 +103,7 @@ class Stack:
             cwd=ROOT,
             env=self.environment(**more),
             start_new_session=True,
+            preexec_fn=dies_with_us(signal.SIGKILL),
         )
 
     def _ready(self) -> bool:
