@@ -17,6 +17,8 @@ from simulator.faults import KNOBS, BadKnob
 GATEWAY = "sandbox"
 FORM = "application/x-www-form-urlencoded"
 
+SECONDS_BEHIND_MAX = 366 * 24 * 3600
+
 
 class PublicDoors:
     """Whoever reaches them is the shopper's phone and the drill's hand. Loopback only."""
@@ -34,6 +36,7 @@ class PublicDoors:
             Route("/notifications/{id}/resend", self.resend, methods=["POST"]),
             Route("/faults", self.faults, methods=["GET"]),
             Route("/faults", self.set_faults, methods=["PUT", "POST"]),
+            Route("/clock", self.set_clock, methods=["PUT"]),
         ]
         if self._allow_reset:
             routes.append(Route("/everything", self.forget, methods=["DELETE"]))
@@ -97,6 +100,17 @@ class PublicDoors:
         if request.method == "POST":
             return RedirectResponse("/#faults", 303)
         return JSONResponse(self._books.faults.as_dict())
+
+    async def set_clock(self, request: Request) -> Response:
+        """Put the bank's clock back, so that a demo can live through its past; 0 puts it right."""
+        try:
+            behind = json.loads(await request.body())["seconds_behind"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return JSONResponse({"error": "seconds_behind is wanted"}, 400)
+        if type(behind) not in (int, float) or not 0 <= behind <= SECONDS_BEHIND_MAX:
+            return JSONResponse({"error": "seconds_behind is 0 to a year"}, 400)
+        self._books.seconds_behind = float(behind)
+        return JSONResponse({"seconds_behind": behind})
 
     async def forget(self, request: Request) -> Response:
         self._books.forget_everything()

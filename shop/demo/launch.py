@@ -94,13 +94,14 @@ def _environment(
 def _start_services(supervisor: Supervisor, env: dict[str, str], demo: Path) -> None:
     logs = demo / "logs"
     logs.mkdir(exist_ok=True)
-    say("Preparing the tables, the goods and the pictures")
-    run_to_end(services.prepare(env, logs))
-    say("Starting the shop, its worker, its clock and the bank")
-    supervisor.add(services.web(env, logs))
-    supervisor.add(services.worker(env, logs))
-    supervisor.add(services.beat(env, logs, demo))
+    say("Starting the bank; preparing the tables, the goods, the pictures and a few days of past")
+    # The past is lived through at the bank, which stops last.
     supervisor.add(services.bank(env, logs, demo / "bank"))
+    run_to_end(services.prepare(env, logs))
+    say("Starting the shop, its worker and its clock")
+    supervisor.add(services.beat(env, logs, demo), stops_first=True)
+    supervisor.add(services.worker(env, logs), stops_first=True)
+    supervisor.add(services.web(env, logs), stops_first=True)
 
 
 def _wait_until_ready(supervisor: Supervisor, env: dict[str, str]) -> None:
@@ -123,5 +124,6 @@ def _greet(env: dict[str, str], demo: Path, seconds: float) -> None:
     say(f"  Mails  {shop}/demo/mails/")
     login = f"user {secrets.STAFF_USER}, password {env['STAFF_PASSWORD']}"
     say(f"  Admin  {shop}/admin/   {login}, API token {env['STAFF_TOKEN']}")
+    say("         one user a role with the same password: support, refunds, approver, operator")
     say(f"  Bank   http://{ports.LOOPBACK}:{env['BANK_PORT']}/")
     say(f"\nCtrl-C stops everything and keeps the data. Logs: {demo / 'logs'}")

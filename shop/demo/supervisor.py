@@ -53,9 +53,9 @@ class Supervisor:
         self._children: list[Child] = []
         self._restarts: deque[float] = deque(maxlen=RESTARTS_PER_MINUTE_MAX)
 
-    def add(self, program: Program) -> None:
-        """Start a service and keep it."""
-        self._children.append(Child(program))
+    def add(self, program: Program, *, stops_first: bool = False) -> None:
+        """Start a service and keep it; it stops after the others, or before all of them."""
+        self._children.insert(0 if stops_first else len(self._children), Child(program))
 
     def check(self) -> None:
         """Raise EmbeddedError when a service has ended by itself."""

@@ -10,14 +10,16 @@ import os
 import secrets
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 from rest_framework.authtoken.models import Token
 
 from orders.goods import DELIVERIES, GOODS, Good
 from orders.models import DeliveryOption, DeliveryPrice, Price, Product
+from shop.models import User
+from shop.roles import ensure_roles
 
 STAFF = "staff"
 #: What the demo's staff member may see and do; superuser rights are never needed.
@@ -83,7 +85,7 @@ def _add_delivery(
 
 def _add_staff(wanted_password: str, wanted_token: str) -> dict[str, str]:
     """The staff login; an old password is not known any more, so it is not shown."""
-    user, created = get_user_model().objects.get_or_create(
+    user, created = User.objects.get_or_create(
         username=STAFF, defaults={"is_staff": True, "email": "staff@example.com"}
     )
     password = wanted_password or (secrets.token_urlsafe(12) if created else "")
@@ -98,6 +100,8 @@ def _add_staff(wanted_password: str, wanted_token: str) -> dict[str, str]:
         content_type__app_label="payments", codename="refund_payment"
     )
     user.user_permissions.add(*views, *refund)
+    if settings.DEMO:
+        _add_one_of_each_role(user)
     token, _ = Token.objects.get_or_create(
         user=user, defaults={"key": wanted_token} if wanted_token else {}
     )
@@ -106,3 +110,15 @@ def _add_staff(wanted_password: str, wanted_token: str) -> dict[str, str]:
         "password": password or "(as it was; set STAFF_PASSWORD to change it)",
         "token": token.key,
     }
+
+
+def _add_one_of_each_role(staff: User) -> None:
+    """The demo's users are called like their roles and share the staff user's password."""
+    for role in ensure_roles():
+        person, _ = User.objects.get_or_create(
+            username=role, defaults={"is_staff": True, "email": f"{role}@example.com"}
+        )
+        person.groups.add(Group.objects.get(name=role))
+        if person.password != staff.password:
+            person.password = staff.password
+            person.save(update_fields=["password"])

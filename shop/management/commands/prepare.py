@@ -20,6 +20,8 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=1)
         call_command("roles")
         call_command("seed")
+        if settings.DEMO:
+            call_command("seed_history")
         collect_static_files()
 
 
