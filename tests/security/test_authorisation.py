@@ -88,7 +88,6 @@ def test_each_visitor_gets_the_answer_of_the_table(world, paid, chief):
         "case_id": str(ReviewCase.objects.get().pk),
         "reconciliation_id": str(Reconciliation.objects.get().pk),
         "public_id": paid.public_id,
-        "label": "nothing",
         "rest": f"{paid.public_id}/nothing/",
         "reference": world.reference,
         "gateway": "sandbox",
