@@ -16,7 +16,7 @@ TAKEN = ("api/", "basket/", "checkout/", "orders/", "static/", "webhooks/", "ws/
 
 SECURE = env.flag("SECURE", default=env.str("SHOP_URL", default="").startswith("https://"))
 SECURE_SSL_REDIRECT = SECURE
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE
@@ -40,6 +40,8 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "img-src": [SELF, "data:"],
+        # The worker that shows notifications is our own script.
+        "worker-src": [SELF],
     }
 }
 
