@@ -49,7 +49,7 @@ class CheckoutForm(forms.Form):
     email = forms.EmailField(
         label=_("E-mail"),
         max_length=254,
-        help_text=_("Only for this order: we write if something is not right with it."),
+        help_text=_("Only for this order: its link, the receipt, and news of your money."),
         widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
         error_messages={
             "required": _("Enter your e-mail address"),
