@@ -34,7 +34,7 @@ class Command(BaseCommand):
             **sweeping.sweep(now=timezone.now()),
             "facts": outbox.relay(now=timezone.now()),
             "mails": sending.send_mails(now=timezone.now()),
-            "notifications": sending.send_pushes(now=timezone.now()),
+            "pushes": sending.send_pushes(now=timezone.now()),
             "orders closed": orders.expire_unpaid_orders(now=timezone.now()),
             "orders asked about": orders.refresh_paying_orders(now=timezone.now()),
         }
