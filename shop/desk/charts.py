@@ -79,7 +79,8 @@ def by_day(days: Mapping[date, Tally]) -> Chart:
                 part_height=round(part, 1),
             )
         )
-    return Chart(bars, WIDTH, HEIGHT, top)
+    # The last day's name is wider than its bar.
+    return Chart(bars, WIDTH + BELOW, HEIGHT, top)
 
 
 def by_name(groups: Mapping[str, Tally]) -> Chart:

@@ -44,8 +44,8 @@ ATTEMPTS = """
 #: From the gateway's own moment of the capture until we knew of it.
 LAG = """
     SELECT gateway, count(*),
-        percentile_cont(0.5) WITHIN GROUP (ORDER BY ended_at - captured_at),
-        percentile_cont(0.95) WITHIN GROUP (ORDER BY ended_at - captured_at)
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY greatest(ended_at - captured_at, '0')),
+        percentile_cont(0.95) WITHIN GROUP (ORDER BY greatest(ended_at - captured_at, '0'))
     FROM payments_payment
     WHERE captured_at >= %s AND captured_at < %s AND ended_at IS NOT NULL GROUP BY gateway
 """

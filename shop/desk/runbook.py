@@ -52,9 +52,36 @@ def _block(block: str) -> SafeString:
     if heading := HEADING.fullmatch(first):
         # The page's own title is the first level.
         level = max(2, len(heading[1]))
-        shown = format_html("<h{0} id={1}>{2}</h{0}>", level, slug(heading[2]), heading[2])
+        shown = format_html('<h{0} id="{1}">{2}</h{0}>', level, slug(heading[2]), heading[2])
         return format_html("{}{}{}", anchors, shown, _texts(rest) if rest else "")
     whole = ANCHOR.sub("", block).strip()
-    if whole.startswith(("|", "- ", "* ", "1. ")):
-        return format_html("{}<pre class='plain'>{}</pre>", anchors, whole)
-    return format_html("{}<p>{}</p>", anchors, whole)
+    if whole.startswith("|"):
+        return format_html("{}{}", anchors, _table(whole))
+    if whole.startswith(("- ", "* ", "1. ")):
+        return format_html('{}<pre class="plain">{}</pre>', anchors, _inline(whole))
+    return format_html("{}<p>{}</p>", anchors, _inline(whole))
+
+
+def _table(block: str) -> SafeString:
+    """The first row is the head; the one of dashes under it is dropped."""
+    rows = [line.strip(" |").split(" | ") for line in block.splitlines() if line.strip(" |-:")]
+    lines = [_row(cells, "td" if number else "th") for number, cells in enumerate(rows)]
+    body = format_html_join("", "{}", ((line,) for line in lines))
+    return format_html(
+        '<div class="desk-scroll" tabindex="0"><table class="desk-table">{}</table></div>', body
+    )
+
+
+def _row(cells: list[str], tag: str) -> SafeString:
+    shown = format_html_join("", "<{0}>{1}</{0}>", ((tag, _inline(cell)) for cell in cells))
+    return format_html("<tr>{}</tr>", shown)
+
+
+def _inline(text: str) -> SafeString:
+    """Code between backticks; the rest as it is written."""
+    parts = text.split("`")
+    return format_html_join(
+        "",
+        "{}",
+        ((format_html("<code>{}</code>", p) if n % 2 else p,) for n, p in enumerate(parts)),
+    )

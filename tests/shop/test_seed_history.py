@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from orders.models import Order
-from payments.models import Notification, Payment, Refund, ReviewCase
+from payments.models import Notification, Payment, Reconciliation, Refund, ReviewCase
 from shop import demo_history, outbox
 from tests.bank import Bank
 
@@ -43,6 +43,8 @@ def test_the_past_is_told_once_and_holds_every_invariant(demo):
     oldest = timezone.now() - timedelta(days=demo_history.DAYS - 1)
     assert Payment.objects.filter(captured_at__lt=oldest).exists()
     assert Notification.objects.filter(result="asked").count() > 15
+    days = Reconciliation.objects.values_list("missing_here", "missing_there", "differing")
+    assert set(days) == {(0, 0, 0)}
     outbox.relay(now=timezone.now())
     out = StringIO()
     with suppress(SystemExit):
