@@ -35,7 +35,8 @@ def newest(paid, bank):
     outbox.relay(now=timezone.now())
 
     def newest_of(name: str) -> str:
-        row = apps.get_model(*name.split("/"))._default_manager.order_by("-pk").first()
+        app, model = name.split("/")
+        row = apps.get_model(app, model)._default_manager.order_by("-pk").first()
         return str(row.pk if row else 1)
 
     return newest_of
@@ -173,7 +174,9 @@ def test_a_notification_shows_no_secret_and_runs_no_script(root, order, bank, gu
 
 
 def test_the_card_forms_token_is_shown_to_nobody(root, order, bank):
-    token = pay(order, "card").payment.presentation["client_token"]
+    shown = pay(order, "card").payment.presentation
+    assert shown is not None
+    token = shown["client_token"]
     for page in ("", f"{Payment.objects.get().pk}/change/"):
         assert token not in root.get(f"/admin/payments/payment/{page}").content.decode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.test import Client
 
 from tests.factories import new_key
@@ -23,7 +23,7 @@ REFERRER_POLICY = "same-origin"
 PRIVATE = re.compile("/(orders|payments|checkout|basket)/|^/admin/(orders|payments|shop)/.")
 
 
-def wanting(response: HttpResponse, path: str) -> list[str]:
+def wanting(response: HttpResponseBase, path: str) -> list[str]:
     """The names of headers that should have been there and are not."""
     policy = response.get("Content-Security-Policy", "")
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";") if " " in part)
