@@ -41,6 +41,9 @@ class Level(StrEnum):
     BAD = "bad"
 
 
+Seen = Iterator[tuple[Level, str]]
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing looked at."""
@@ -50,19 +53,23 @@ class Finding:
     saw: str
 
 
-def examine() -> list[Finding]:
-    """Every check; one that breaks is a finding, not the end."""
+def name_of(check: Callable[[], Seen]) -> str:
+    """What a check is called."""
+    return check.__name__.replace("_", " ")
+
+
+def examine(only: str | None = None) -> list[Finding]:
+    """Every check, or one by name; one that breaks is a finding, not the end."""
     found = []
     for check in CHECKS:
-        name = check.__name__.replace("_", " ")
+        name = name_of(check)
+        if only not in (None, name):
+            continue
         try:
             found += [Finding(name, level, saw) for level, saw in check()]
         except (DatabaseError, OSError, base.Unknown, base.Refused, *REDIS_TROUBLE) as error:
             found.append(Finding(name, Level.BAD, f"no answer: {error}"[:200]))
     return found
-
-
-Seen = Iterator[tuple[Level, str]]
 
 
 def _judge(well: bool, saw: str, otherwise: Level = Level.BAD) -> tuple[Level, str]:

@@ -109,17 +109,22 @@ def test_codes_are_not_guessed_fast(refunder):
 
 def test_the_staff_api_by_session_is_closed_until_then_and_by_token_is_open(refunder):
     path = "/api/v1/payments/01J00000000000000000000000/refresh/"
-    told = {"content_type": "application/json", "headers": {"Idempotency-Key": new_key()}}
-    assert signed_in(refunder).post(path, "{}", **told).status_code == 403
+
+    def refresh(client: Client) -> int:
+        key = {"Idempotency-Key": new_key()}
+        answer = client.post(path, "{}", content_type="application/json", headers=key)
+        return answer.status_code
+
+    assert refresh(signed_in(refunder)) == 403
     client, _ = enrolled(refunder)
-    assert client.post(path, "{}", **told).status_code == 404
+    assert refresh(client) == 404
 
 
 @pytest.mark.parametrize("evil", ["https://evil.example/", "//evil.example/", "/orders/"])
 def test_it_leads_to_no_other_site(refunder, evil):
     client, _ = enrolled(refunder)
     page = client.get(f"{PAGE}?{urlencode({'next': evil})}").content.decode()
-    assert re.search('name="next" value="(.*?)"', page)[1] == "/admin/"
+    assert re.findall('name="next" value="(.*?)"', page) == ["/admin/"]
 
 
 def test_a_guest_is_sent_to_sign_in(client):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.core.management.base import CommandParser
+
 from shop import doctor
 from shop.operating import OperatorCommand
 
@@ -16,8 +18,13 @@ class Command(OperatorCommand):
     writes = False
     requires_system_checks = []
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        names = [doctor.name_of(check) for check in doctor.CHECKS]
+        parser.add_argument("--only", choices=names, help="one check alone")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        found = doctor.examine()
+        found = doctor.examine(options["only"])
         if options["json"]:
             self.tell({"findings": [vars(finding) for finding in found]}, options)
         else:

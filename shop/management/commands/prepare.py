@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 
 class Command(BaseCommand):
@@ -15,14 +15,19 @@ class Command(BaseCommand):
     help = "Migrate, seed the catalogue and collect the static files. Can be repeated at any time."
     requires_system_checks = []
 
-    def handle(self, **_: object) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        """An image has its static files already, and its disk is read-only."""
+        parser.add_argument("--no-static", action="store_true", help="collect no static files")
+
+    def handle(self, *, no_static: bool, **_: object) -> None:
         """Run the steps in this order."""
         call_command("migrate", interactive=False, verbosity=1)
         call_command("roles")
         call_command("seed")
         if settings.DEMO:
             call_command("seed_history")
-        collect_static_files()
+        if not no_static:
+            collect_static_files()
 
 
 def collect_static_files() -> None:
