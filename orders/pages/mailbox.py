@@ -8,10 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
-from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import cast
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -57,7 +55,7 @@ def _newest(folder: str) -> list[Letter]:
 
 
 def _letter(written: bytes) -> Letter:
-    message = cast(EmailMessage, message_from_bytes(written, policy=policy.default))
+    message = message_from_bytes(written, policy=policy.default)
     body = message.get_body(preferencelist=("plain",))
     return Letter(
         subject=str(message["Subject"]),

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import cast
 
 
 class MailServer:
@@ -43,7 +42,7 @@ class MailServer:
                 lines = iter(self.rfile.readline, b".\r\n")
                 content = b"".join(line.removeprefix(b".") for line in lines)
                 message = message_from_bytes(content, policy=policy.default)
-                server.taken.append(cast(EmailMessage, message))
+                server.taken.append(message)
                 if server.hangs_up_after_data:
                     return False
                 self.say("250 taken")

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail as sent
+from django.core.mail import EmailMultiAlternatives
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -135,6 +136,7 @@ def test_text_and_html_say_the_same_and_nothing_is_loaded_from_anywhere(bank):
     order = place((ProductFactory(title="<b>Tea</b> & more"), 1))
     deliver()
     (message,) = sent.outbox
+    assert isinstance(message, EmailMultiAlternatives)
     html = str(message.alternatives[0][0])
     assert "<b>Tea</b> & more" in message.body
     assert "&lt;b&gt;Tea&lt;/b&gt; &amp; more" in html

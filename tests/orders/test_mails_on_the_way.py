@@ -12,7 +12,6 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import pytest
 from django.core.management import call_command
@@ -186,8 +185,7 @@ def sweep(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
 def mails_in(folder: Path) -> list[EmailMessage]:
     files = sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime_ns)
     parts = [part for file in files for part in file.read_bytes().split(SEPARATOR)]
-    found = [message_from_bytes(part, policy=policy.default) for part in parts if part.strip()]
-    return [cast(EmailMessage, message) for message in found]
+    return [message_from_bytes(part, policy=policy.default) for part in parts if part.strip()]
 
 
 def test_a_sender_killed_between_sending_and_marking_sends_again_under_the_same_id(tmp_path):
