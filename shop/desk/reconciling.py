@@ -23,9 +23,10 @@ from shop.desk.sheets import Row, in_batches, major, sheet
 from shop.money import format_money
 
 VIEW = "payments.view_reconciliation"
+SUMS = ("charged", "refunded", "fees", "payout")
 DAYS_HEAD = (
     *("gateway", "day", "matched", "missing_here", "missing_there", "differing", "adopted"),
-    *("currency", "charged", "refunded", "fees", "payout", "signed_off_by", "signed_off_at"),
+    *("currency", *SUMS, "signed_off_by", "signed_off_at"),
 )
 DIFFERENCES_HEAD = (
     *("gateway", "day", "problem", "kind", "payment", "subject", "order", "currency"),
@@ -102,7 +103,10 @@ def _shown(
         str(day),
         status=problem.status if problem else 200,
         day=day,
-        sums=[(c, [(k, format_money(v, c)) for k, v in t.items()]) for c, t in day.totals.items()],
+        sums=[
+            (currency, [(name, format_money(found[name], currency)) for name in SUMS])
+            for currency, found in day.totals.items()
+        ],
         differences=_with_cases(day),
         open_cases=reconciling.open_cases_of(day),
         problem=problem,
@@ -155,10 +159,7 @@ def _day_rows(found: Iterator[Reconciliation]) -> Iterator[Row]:
         counts = (day.matched, day.missing_here, day.missing_there, day.differing, day.adopted)
         signed = (str(day.signed_off_by or ""), day.signed_off_at)
         for currency, sums in (day.totals or {"": {}}).items():
-            money = [
-                major(sums.get(name), currency) if currency else None
-                for name in ("charged", "refunded", "fees", "payout")
-            ]
+            money = [major(sums.get(name), currency) if currency else None for name in SUMS]
             yield (day.gateway, day.day, *counts, currency, *money, *signed)
 
 
