@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from orders import services as orders
 from orders.models import Order, Product
-from payments import asking, inbox, refunding, services, sweeping
+from payments import asking, inbox, polling, refunding, services, sweeping
 from payments.gateways.base import RawRequest
 from payments.models import Notification, Payment, Refund
 from payments.models.payment import Role
@@ -199,6 +199,17 @@ def test_sweeps_at_once_ask_about_each_payment_once(bank, line):
     assert sum(run["payments"] for run in swept) == 12
     assert line.count("GET") == 12
     assert set(Payment.objects.values_list("state", flat=True)) == {"captured"}
+
+
+def test_a_sweep_takes_what_another_does_not_hold_and_waits_for_nobody(bank):
+    references = {debt.start("qr").payment.reference for debt in debts(6)}
+    claim = partial(polling.claim_due, Payment, now=timezone.now() + timedelta(seconds=5))
+    with transaction.atomic():
+        mine = set(claim(limit=2))
+        (theirs,) = at_once([partial(claim, limit=10)])
+    assert (len(mine), mine | set(theirs)) == (2, references)
+    assert mine.isdisjoint(theirs)
+    assert claim(limit=10) == []
 
 
 @pytest.fixture

@@ -138,6 +138,18 @@ def test_two_relays_at_once_deliver_each_message_once(wired):
     assert sorted(heard("first")) == sorted(heard("second")) == sorted(references)
 
 
+def test_a_relay_takes_what_another_does_not_hold_and_waits_for_nobody(wired):
+    wired(later=[FIRST])
+    for number in range(6):
+        ring(f"PO-{number}")
+    claim = partial(outbox._claim, now=timezone.now() + timedelta(seconds=1))
+    with transaction.atomic():
+        mine = {message.order_reference for message in claim(limit=2)}
+        (others,) = at_once([partial(claim, limit=10)])
+    theirs = {message.order_reference for message in others}
+    assert (len(mine), len(theirs), mine & theirs) == (2, 4, set())
+
+
 def test_a_message_that_another_relay_delivered_meanwhile_is_left_alone(wired):
     """Its lease ran out while it was being delivered: both hold it, one delivers."""
     wired(later=[FIRST])
