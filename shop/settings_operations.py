@@ -18,13 +18,14 @@ WORKER_METRICS_PORT = env.natural("WORKER_METRICS_PORT", default=0)
 HEARTBEAT_SECONDS = env.positive("HEARTBEAT_SECONDS", default=10, cast=float)
 
 # --- A gateway that is down ------------------------------------------------------------------
-# Calls in a row without a trustworthy answer, within the window, that open the breaker.
-BREAKER_UNKNOWNS = env.positive("BREAKER_UNKNOWNS", default=5)
+# Calls in a row without a trustworthy answer, within the window, that open the breaker: a few
+# lost answers are an ordinary evening, twenty in a row are an outage.
+BREAKER_UNKNOWNS = env.positive("BREAKER_UNKNOWNS", default=20)
 BREAKER_WINDOW_SECONDS = env.positive("BREAKER_WINDOW_SECONDS", default=60, cast=float)
 # Meanwhile one call is let through this often, and its methods are not offered until so long
 # after the last of them failed.
 BREAKER_PROBE_SECONDS = env.positive("BREAKER_PROBE_SECONDS", default=3, cast=float)
-BREAKER_SECONDS = env.positive("BREAKER_SECONDS", default=20, cast=float)
+BREAKER_SECONDS = env.positive("BREAKER_SECONDS", default=10, cast=float)
 # Time limits of one call: to connect, and to read. Twice the second may pass for a body that
 # drips; a payment's lease must be longer than all of it (shop/hardening.py).
 GATEWAY_CONNECT_SECONDS = env.positive("GATEWAY_CONNECT_SECONDS", default=1, cast=float)
