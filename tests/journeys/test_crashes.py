@@ -129,18 +129,6 @@ def worker_dies_while_it_tells_a_fact(ada: Shopper, point: str) -> None:
     assert charges(ada.shop) == [reference]
 
 
-def worker_dies_when_a_mail_went_out(ada: Shopper, point: str) -> None:
-    with power_cut(ada.shop, "worker", point):
-        reference = ada.pays_by("qr").json()["reference"]
-        ada.shop.bank.pay(reference)
-    ada.waits_for("paid")
-    # Two minutes later the dead sender's lease is over.
-    Mail.objects.filter(sent_at=None).update(next_try_at=timezone.now())
-    becomes(lambda: Mail.objects.exists() and not Mail.objects.filter(sent_at=None).exists())
-    assert Mail.objects.filter(tries=2).exists()  # at least once, and never lost
-    assert charges(ada.shop) == [reference]
-
-
 def worker_dies_after_a_mail_went_out(ada: Shopper, point: str) -> None:
     with power_cut(ada.shop, "worker", point):
         reference = ada.pays_by("qr").json()["reference"]
@@ -166,7 +154,6 @@ STORIES = {
     "post.sent": worker_dies_after_a_mail_went_out,
     "relay.claimed": worker_dies_while_it_tells_a_fact,
     "relay.delivering": worker_dies_while_it_tells_a_fact,
-    "post.sent": worker_dies_when_a_mail_went_out,
 }
 
 
