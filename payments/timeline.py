@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 
 from payments.models import Notification, Payment, Refund, ReviewCase
 from shop.models import StaffAction, StateChange
 
+M = TypeVar("M", bound=Model)
 #: Of each kind so many entries at most; an order that has more is shown its newest.
 ENTRIES_MAX = 300
 #: So much of a notification's body is shown.
@@ -38,16 +40,19 @@ def _entries(order_reference: str) -> Iterator[Entry]:
     mine = {"order_reference": order_reference}
     told = Q(reference__in=list(payments.values_list("reference", flat=True)))
     told |= Q(refund_reference__in=list(refunds.values_list("reference", flat=True)))
-    for step in StateChange.objects.filter(**mine).order_by("-id")[:ENTRIES_MAX]:
+    for step in _newest(StateChange.objects.filter(**mine)):
         yield _call(step) if step.subject == "call" else _step(step)
-    for notice in Notification.objects.filter(told).order_by("-id")[:ENTRIES_MAX]:
+    for notice in _newest(Notification.objects.filter(told)):
         yield _notice(notice)
-    cases = ReviewCase.objects.filter(**mine).select_related("resolved_by")
-    for case in cases.order_by("-id")[:ENTRIES_MAX]:
+    for case in _newest(ReviewCase.objects.filter(**mine).select_related("resolved_by")):
         yield from _case(case)
-    acts = StaffAction.objects.filter(**mine).select_related("actor")
-    for act in acts.order_by("-id")[:ENTRIES_MAX]:
+    for act in _newest(StaffAction.objects.filter(**mine).select_related("actor")):
         yield _act(act)
+
+
+def _newest(rows: QuerySet[M]) -> list[M]:
+    """The newest rows, oldest first: what has the same time stays in the order it was written."""
+    return list(rows.order_by("-id")[:ENTRIES_MAX])[::-1]
 
 
 def _joined(*parts: str) -> str:
@@ -73,7 +78,7 @@ def _notice(notice: Notification) -> Entry:
     became = notice.result or "waiting"
     return Entry(
         notice.received_at,
-        "notification",
+        "callback",
         f"refund {notice.refund_reference}"
         if notice.refund_reference
         else f"payment {notice.reference}",

@@ -17,8 +17,8 @@ register = template.Library()
 
 @register.filter
 def amount(amount_minor: int, currency: str) -> str:
-    """Minor units as staff read them in every language: with the currency's code."""
-    return f"{format_money(amount_minor, currency)} {currency}"
+    """Minor units as staff read them, whatever their browser's language."""
+    return format_money(amount_minor, currency)
 
 
 @register.filter

@@ -42,7 +42,7 @@ def test_the_sums_stand_on_top(paid, payment, ada):
     figures = (sums.ordered_minor, sums.captured_minor, sums.refunded_minor, sums.pending_minor)
     assert (*figures, sums.balance_minor) == (2490, 2490, 500, 0, 1990)
     page = text_of(answer)
-    assert page.index("€19.90 EUR") < page.index("What happened")
+    assert page.index("€19.90") < page.index("What happened")
 
 
 def test_the_line_of_time_tells_everything_in_its_order(twice_paid, ada):
@@ -52,7 +52,7 @@ def test_the_line_of_time_tells_everything_in_its_order(twice_paid, ada):
     entries = answer.context["entries"]
     assert [e.at for e in entries] == sorted(e.at for e in entries)
     kinds = {entry.kind for entry in entries}
-    assert {"state", "gateway call", "notification", "staff"} <= kinds
+    assert {"state", "gateway call", "callback", "staff"} <= kinds
     page = text_of(answer)
     for told in ("→ captured", "→ surplus", "create: pending after", "notification payment.paid",
                  "asked the gateway", "UTC", "As it came", "&quot;merchant&quot;"):  # fmt: skip

@@ -47,7 +47,7 @@ def look(client, text: str):
 
 
 @pytest.fixture
-def story(paid, payment, ada, bank) -> Order:
+def story(paid: Order, payment, ada, bank) -> Order:
     """Paid, notified, with an invoice and a refund."""
     outbox.relay(now=timezone.now())
     delivery = RawRequest("POST", "/", "", *bank.notification(payment.reference))
