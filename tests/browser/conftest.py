@@ -18,7 +18,7 @@ FLAGS = (
 )
 #: What the browser says about an answer that a test provoked on purpose.
 EXPECTED_NOISE = ("Failed to load resource",)
-PATIENCE_MS = 8_000
+PATIENCE_MS = 20_000
 
 
 @pytest.fixture(scope="module")

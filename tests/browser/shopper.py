@@ -102,7 +102,7 @@ class Shopper:
 
     def new_reference(self, before: set[str]) -> str:
         """The payment that came since."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             if new := set(self.references()) - before:
                 return new.pop()
@@ -127,11 +127,11 @@ class Shopper:
 
     def sees(self, words: str) -> None:
         """The page's heading says so, now or within some seconds."""
-        expect(self.heading(words)).to_be_visible(timeout=10_000)
+        expect(self.heading(words)).to_be_visible(timeout=20_000)
 
     def reads(self, words: str | re.Pattern[str]) -> None:
         """The words stand somewhere on the page, now or within some seconds."""
-        expect(self.page.get_by_text(words).first).to_be_visible(timeout=10_000)
+        expect(self.page.get_by_text(words).first).to_be_visible(timeout=20_000)
 
     def sideways_pixels(self) -> int:
         """How far the page can be scrolled sideways."""
