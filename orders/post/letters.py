@@ -74,11 +74,15 @@ def _placed(mail: Mail) -> Letter:
 def _paid(mail: Mail) -> Letter:
     order = mail.order
     told = {"amount": _money(order.total_minor, order), "number": order.number}
-    kept = next((p for p in _payments(order) if p.settles), None)
+    attempts = _payments(order)
+    kept = next((p for p in attempts if p.settles), None)
+    received = _("We received %(amount)s for order %(number)s, once. Thank you!")
+    if any(p.captured_minor and not p.settles for p in attempts):
+        received = _("We keep %(amount)s for order %(number)s, and no more. Thank you!")
     return Letter(
         subject=_("Paid: your receipt for order %(number)s") % told,
         paragraphs=[
-            _("We received %(amount)s for order %(number)s, once. Thank you!") % told,
+            received % told,
             _("We pack your goods and hand them over within two working days."),
             _("The invoice is attached."),
         ],

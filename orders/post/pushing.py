@@ -110,7 +110,7 @@ def words_of(message: PushMessage) -> dict[str, str]:
     told = {"number": order.number}
     with override(order.locale):
         title, body = {
-            Occasion.PAID: (_("Paid"), _("We received your payment for order %(number)s, once.")),
+            Occasion.PAID: (_("Paid"), _("We received your payment for order %(number)s.")),
             Occasion.SURPLUS: (
                 _("Money is on its way back"),
                 _("More money arrived than order %(number)s costs. We send the rest back."),

@@ -32,8 +32,8 @@ PAUSE = timedelta(seconds=15)
 PAUSE_MAX = timedelta(hours=1)
 #: Ten doublings from 15 seconds, an hour at most, are over three hours: a person is told.
 TRIES_BEFORE_REVIEW = 10
-#: About three days of hours: what is older than that helps nobody.
-TRIES_MAX = 80
+#: What is older than that helps nobody, and would only surprise.
+WORTH_SENDING = timedelta(days=3)
 
 
 def send_mails(*, now: datetime, limit: int = 200) -> int:
@@ -59,6 +59,9 @@ def _run(
         row = _claim(model, now=now) if time.monotonic() < until else None
         if row is None:
             break
+        if now - row.created_at > WORTH_SENDING:
+            _give_up(row, row.last_error or "too old")
+            continue
         try:
             send(row)
         except CarrierDown as trouble:
@@ -101,7 +104,7 @@ def _mark_sent(row: Outgoing, *, now: datetime) -> None:
 
 def _postpone(row: Outgoing, order: Order, why: str, *, now: datetime) -> None:
     wait = min(PAUSE * 2 ** min(row.tries - 1, 12), PAUSE_MAX)
-    _write(row, next_try_at=None if row.tries >= TRIES_MAX else now + wait, last_error=why[:200])
+    _write(row, next_try_at=now + wait, last_error=why[:200])
     log.warning("post.postponed", kind=row.kind, why=why, tries=row.tries)
     if row.tries == TRIES_BEFORE_REVIEW:
         payments.review_stuck_message(

@@ -95,7 +95,7 @@ def test_the_note_speaks_the_language_of_the_order(bank):
     payments.refresh_intent(order_reference=order.number, now=timezone.now())
     (note,) = refunded(order, 500)
     assert "Gutschrift CN-000001" in shown(note)
-    assert "Zurückgesandt: 5,00 €" in shown(note)
+    assert "Zurückgeschickt: 5,00 €" in shown(note)
 
 
 def test_notes_for_all_of_the_money_take_back_exactly_all_of_the_tax():

@@ -73,6 +73,7 @@ def test_who_pays_twice_reads_of_both_payments_and_which_one_stays(bank):
         assert "UTC" in part
     assert back.refunds.get().reference in parts[1]
     assert "Kept: it pays this order." in parts[0]
+    assert "We keep €19.99" in newest("Paid")
 
 
 def test_a_refund_that_is_done_is_told_with_its_credit_note(bank):

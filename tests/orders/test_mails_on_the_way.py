@@ -125,6 +125,15 @@ def test_after_many_tries_a_person_is_told_once(server, settings):
     assert "example.com" not in case.subject
 
 
+def test_a_mail_older_than_three_days_surprises_nobody(server):
+    place()
+    written()
+    late = timezone.now() + sending.WORTH_SENDING + timedelta(seconds=1)
+    assert sending.send_mails(now=late) == 0
+    assert (server.taken, Mail.objects.get().last_error) == ([], "too old")
+    assert Mail.objects.get().next_try_at is None
+
+
 def test_a_mail_that_cannot_be_written_holds_up_no_other(monkeypatch, server):
     place()
     place()
