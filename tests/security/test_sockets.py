@@ -46,17 +46,17 @@ def socket(
 
 async def first_answer(page: ApplicationCommunicator) -> Any:
     await page.send_input({"type": "websocket.connect"})
-    answer = await page.receive_output(5)
+    answer = await page.receive_output(15)
     if answer["type"] == "websocket.close":
         assert await page.receive_nothing(0.05)
     else:
         await page.send_input({"type": "websocket.disconnect", "code": 1000})
-        await page.wait(5)
+        await page.wait(15)
     return answer
 
 
 def run(story: Any) -> Any:
-    return asyncio.run(asyncio.wait_for(story, 30))
+    return asyncio.run(asyncio.wait_for(story, 60))
 
 
 @pytest.mark.parametrize("name", FOREIGN)

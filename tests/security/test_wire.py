@@ -125,7 +125,7 @@ def test_slow_senders_hold_up_nobody(real_shop, sent):
         slow.append(line)
     began = time.monotonic()
     assert real_shop.client.get("/").status_code == 200
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8  # the slow ones are cut off after ten
     for line in slow:
         line.close()
 
