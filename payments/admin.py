@@ -3,6 +3,7 @@
 from datetime import UTC
 
 from django.contrib import admin
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -39,8 +40,10 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
     readonly_fields = ("owed_by", "amount", "captured", "refunded", "pending", "balance", "history")
 
     @admin.display(description="order", ordering="intent__order_reference")
-    def owed_by(self, payment: Payment) -> str:
-        return payment.intent.order_reference
+    def owed_by(self, payment: Payment) -> SafeString:
+        """Leads to the desk's page of the order, where staff act."""
+        number = payment.intent.order_reference
+        return format_html('<a href="{}">{}</a>', reverse("desk:order", args=[number]), number)
 
     @admin.display(description="amount")
     def amount(self, payment: Payment) -> str:
