@@ -1,4 +1,4 @@
-"""The desk's books in a real browser: cases, replay, sign-off and sheets; no barrier, nothing cut."""
+"""The desk's books in a real browser: cases, replay, sign-off and sheets; no barrier, none cut."""
 
 from __future__ import annotations
 
