@@ -1,4 +1,4 @@
-"""The desk's books in a real browser: cases, replay, sign-off and sheets; no barrier, none cut."""
+"""The books in a real browser: cases, inbox, statements, figures, and no barrier on any of them."""
 
 from __future__ import annotations
 
