@@ -60,7 +60,8 @@ format-check: $(VENV)/.dev
 
 lint: $(VENV)/.dev ## Look for mistakes in style and habit
 	@echo "The linter finds nothing"; $(BIN)/ruff check --quiet .
-	@echo "The templates are well formed"; $(BIN)/djlint --lint --check --quiet templates >/dev/null
+	@echo "The templates are well formed"; $(BIN)/djlint --lint --check --quiet templates >/dev/null \
+		|| { $(BIN)/djlint --lint --check templates; exit 1; }
 
 types: $(VENV)/.dev ## Check the types
 	@echo "The types fit"; $(OFFLINE) $(BIN)/mypy --no-error-summary
