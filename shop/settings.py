@@ -109,6 +109,8 @@ TEMPLATES = [
 # requests holds forty connections; waiting for one is bounded.
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASE_POOL_SIZE = env.positive("DATABASE_POOL_SIZE", default=40)
+# After a restart or a failover the pool would hand out its dead connections: look first.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
         "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
