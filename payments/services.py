@@ -116,7 +116,7 @@ def start_payment(
         method=method,
         subject=subject,
         return_url=return_url,
-        notify_url=f"{settings.SHOP_URL}/webhooks/{gateway}/",
+        notify_url=f"{settings.WEBHOOK_URL}/webhooks/{gateway}/",
         locale=locale,
         claim=claim,
     )

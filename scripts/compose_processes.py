@@ -241,6 +241,7 @@ def rehearse(folder: Path) -> dict[str, Any]:
             dsn: servers_at.database_url,
             "redis://valkey:6379/0": servers_at.redis_url,
             "http://bank:8001": bank,
+            "http://web:8000": shop,
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - of a container, not of this machine
             "--port=8000": f"--port={shop_port}",
             "8001": str(bank_port),

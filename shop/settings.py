@@ -34,6 +34,8 @@ if not SECRET_KEY:
 SHOP_PORT = env.positive("SHOP_PORT", default=8000)
 BANK_PORT = env.positive("BANK_PORT", default=8001)
 SHOP_URL = env.address("SHOP_URL", default=f"http://127.0.0.1:{SHOP_PORT}")
+# Where gateways reach our webhooks, if that is another address than the shopper's.
+WEBHOOK_URL = env.address("WEBHOOK_URL", default=SHOP_URL)
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
