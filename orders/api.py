@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from orders import lookups, pricing, services, status
 from orders import serializers as shapes
+from orders.devices import device_of
 from orders.pricing import Wish
 from orders.problems import OrderNotFound
 from shop.idempotency import Claim, Replay, fingerprint, key_of
@@ -176,7 +177,11 @@ class OrderPayments(ShopperView):
         method = self.body(shapes.PaymentRequestSerializer)["method"]
         with self.lookup():
             started = services.pay_order(
-                public_id=public_id, method=method, claim=claim, now=timezone.now()
+                public_id=public_id,
+                method=method,
+                claim=claim,
+                now=timezone.now(),
+                device=device_of(request),
             )
         wait = started.retry_after_seconds
         headers = {} if wait is None else {"Retry-After": str(wait)}

@@ -75,7 +75,12 @@ def show_order(public_id: str) -> dict[str, object]:
 
 
 def pay_order(
-    *, public_id: str, method: str, claim: Claim | None, now: datetime
+    *,
+    public_id: str,
+    method: str,
+    claim: Claim | None,
+    now: datetime,
+    device: str = "desktop",
 ) -> payments.Started:
     """Open a payment, or get the one that is live. Amount and currency are the order's own.
 
@@ -92,6 +97,7 @@ def pay_order(
         subject=f"Order {terms.number}",
         return_url=f"{settings.SHOP_URL}/orders/{public_id}/back/",
         locale=terms.locale,
+        device=device,
         claim=claim,
         now=now,
     )

@@ -102,6 +102,7 @@ def start_payment(
     locale: str,
     claim: Claim | None,
     now: datetime,
+    device: str = "desktop",
 ) -> Started:
     """The payment that the shopper can use now: made here, the live one, or a switch.
 
@@ -118,6 +119,7 @@ def start_payment(
         return_url=return_url,
         notify_url=f"{settings.WEBHOOK_URL}/webhooks/{gateway}/",
         locale=locale,
+        device=device,
         claim=claim,
     )
     started = starting.start(wish, now=now)

@@ -45,6 +45,7 @@ class Wish:
     return_url: str
     notify_url: str
     locale: str
+    device: str
     claim: Claim | None
 
     def check_method(self) -> None:
@@ -229,6 +230,7 @@ def born(wish: Wish, intent: PaymentIntent, payments: list[Payment], *, now: dat
         notify_url=wish.notify_url,
         return_url=wish.return_url,
         locale=wish.locale,
+        device=wish.device,
     )
     payment = Payment(
         reference=reference,

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from orders import services
+from orders.devices import device_of
 from orders.forms import PayForm
 from orders.models import Order
 from orders.pages.browser import (
@@ -104,7 +105,8 @@ def order_pay(request: HttpRequest, public_id: str) -> HttpResponse:
         return redirect(order_address(public_id))
     method = form.cleaned_data["method"]
     try:
-        started = _start(public_id, method, f"{form.cleaned_data['key']}:{method}")
+        key = f"{form.cleaned_data['key']}:{method}"
+        started = _start(public_id, method, key, device_of(request))
     except (OrderAlreadyPaid, OrderClosed, payments.PaymentAlreadySettled, payments.IntentClosed):
         return redirect(order_address(public_id))
     except (payments.GatewayDown, payments.MethodNotOffered):
@@ -114,7 +116,7 @@ def order_pay(request: HttpRequest, public_id: str) -> HttpResponse:
     return redirect(order_address(public_id, go=1 if started.created else ""))
 
 
-def _start(public_id: str, method: str, key: str) -> payments.Started | None:
+def _start(public_id: str, method: str, key: str, device: str) -> payments.Started | None:
     """Start the payment; wait a little while an earlier press or a switch is under way."""
     claim = Claim(f"page pay {public_id}", key, idempotency.fingerprint({"method": method}))
     give_up_at = timezone.now() + timedelta(seconds=FORM_WAIT_SECONDS)
@@ -122,7 +124,7 @@ def _start(public_id: str, method: str, key: str) -> payments.Started | None:
         started = None
         try:
             started = services.pay_order(
-                public_id=public_id, method=method, claim=claim, now=timezone.now()
+                public_id=public_id, method=method, claim=claim, now=timezone.now(), device=device
             )
         except Replay:
             return None

@@ -73,3 +73,8 @@ def test_twenty_starts_at_once_make_one_payment(debt, bank):
     assert sorted(status for status, _ in answers) == [200] * 19 + [201]
     assert len({reference for _, reference in answers}) == 1
     assert len(bank.payments()) == 1
+
+
+def test_the_request_says_on_which_device_the_shopper_pays(debt, bank):
+    debt.start("qr", device="mobile")
+    assert Payment.objects.get().request["device"] == "mobile"
