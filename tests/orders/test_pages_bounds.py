@@ -107,10 +107,10 @@ def test_a_forged_success_address_only_asks_and_stays_as_it_is(client: Client, b
 def test_looking_at_the_page_asks_no_gateway_and_waits_for_nobody(client: Client, bank: Bank):
     order = place_order()
     reference = pay(order).payment.reference
-    bank.faults(delay_ms=5000)
+    bank.faults(delay_ms=9000)
     started_at = time.monotonic()
     assert client.get(page_of(order)).status_code == 200
-    assert time.monotonic() - started_at < 2
+    assert time.monotonic() - started_at < 6
     assert Payment.objects.get(reference=reference).poll_count == 0
 
 

@@ -80,12 +80,12 @@ def test_a_state_that_the_bank_cannot_tell_is_unknown(bank, gateway):
 
 
 def test_a_slow_bank_is_unknown_after_the_read_limit(bank):
-    bank.faults(delay_ms=2000)
+    bank.faults(delay_ms=8000)
     impatient = gateway_of(bank, read_seconds=0.2)
     began = time.monotonic()
     with pytest.raises(base.Unknown, match="ReadTimeout"):
         impatient.query(named(wish()))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
 
 
 def test_a_bank_that_is_not_there_is_unknown():

@@ -87,10 +87,10 @@ def test_a_delay_delays(bank, merchant):
     began = time.monotonic()
     merchant.query("NEVERSEEN")
     assert time.monotonic() - began >= 0.3
-    bank.faults(delay_ms=5000, delay_probability=0)
+    bank.faults(delay_ms=9000, delay_probability=0)
     began = time.monotonic()
     merchant.query("NEVERSEEN")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 6
 
 
 def test_faults_can_be_kept_to_some_operations_and_to_a_number(bank, merchant):
