@@ -78,7 +78,7 @@ migrations: $(VENV)/.dev ## Check that the models and the migrations agree
 unit: $(VENV)/.dev browser ## Run the tests alone
 	@echo "The tests pass, and none is skipped"
 	@$(BIN)/python -m shop.embedded run --name test --quick -- \
-		env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),4) --dist worksteal $(TESTS)
+		env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),3) --dist worksteal $(TESTS)
 
 states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
 	@$(OFFLINE) $(BIN)/python manage.py states > docs/payment-states.md
