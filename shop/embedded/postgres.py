@@ -15,8 +15,9 @@ from shop.embedded.process import Child, Program, as_account, bare_environment, 
 
 DATABASE = "payonce"
 USER = "checkout"
-# Forty racing requests hold forty connections; the tests run several such processes.
-CONNECTIONS_MAX = 200
+# A race of forty requests fills a pool of forty, and pools give back slowly: three test
+# processes, each with a web server and a worker of its own, come to nine full pools.
+CONNECTIONS_MAX = 500
 # Crash recovery after a power cut reads at most the log since the last checkpoint.
 READY_SECONDS = 60.0
 # For tests alone: data that no one will miss need not survive a power cut.

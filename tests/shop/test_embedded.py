@@ -66,7 +66,7 @@ def test_second_start_keeps_what_the_first_wrote(home):
 def test_the_database_survives_a_power_cut_and_has_no_port(home):
     running = embedded.start(home)
     with psycopg.connect(running.database_url) as connection:
-        for name, value in (("fsync", "on"), ("listen_addresses", ""), ("max_connections", "200")):
+        for name, value in (("fsync", "on"), ("listen_addresses", ""), ("max_connections", "500")):
             assert connection.execute(f"SHOW {name}").fetchone() == (value,)
     running.stop()
 
