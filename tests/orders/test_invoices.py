@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
+import io
 
+import pypdf
 import pytest
 from django.db import Error as DatabaseError
 from django.db import transaction
@@ -21,10 +22,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def text_of(pdf: bytes) -> str:
-    done = subprocess.run(
-        ["pdftotext", "-layout", "-", "-"], input=pdf, capture_output=True, check=True, timeout=30
-    )
-    return done.stdout.decode()
+    pages = pypdf.PdfReader(io.BytesIO(pdf)).pages
+    return "".join(page.extract_text(extraction_mode="layout") + "\f" for page in pages)
 
 
 def issue(order) -> Invoice:
