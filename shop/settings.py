@@ -110,9 +110,9 @@ TEMPLATES = [
 # refuses the pool beside persistent connections, so CONN_MAX_AGE stays 0. A race of forty
 # requests holds forty connections; waiting for one is bounded.
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+# Looks at a connection before it is handed out, and survives a restart or a failover.
+DATABASES["default"]["ENGINE"] = "shop.database"
 DATABASE_POOL_SIZE = env.positive("DATABASE_POOL_SIZE", default=40)
-# After a restart or a failover the pool would hand out its dead connections: look first.
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
         "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
