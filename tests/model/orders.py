@@ -23,11 +23,9 @@ def told(world: World, facts: Iterable[Fact], rules: Rules) -> Iterator[World]:
 
 
 def hear(world: World, fact: Fact, rules: Rules) -> World:
-    """One fact, as its subscriber takes it: at once, late or out of order."""
+    """One fact, as its subscriber takes it at once."""
     if fact.name == "captured":
         return money_came(world, rules)
-    if rules.on("truth-not-fact"):
-        return world if fact.name == "ended" and fact.one else follow(world, rules)
     if fact.name == "ended":
         return world if fact.one else attempts_ended(world)
     if fact.name == "refunded":
@@ -40,7 +38,9 @@ def steps(world: World, rules: Rules) -> Steps:
     for fact in sorted(set(world.outbox)):
         waiting = list(world.outbox)
         waiting.remove(fact)
-        heard = hear(world._replace(outbox=tuple(waiting)), fact, rules)
+        rest = world._replace(outbox=tuple(waiting))
+        late = rules.on("truth-not-fact")
+        heard = follow(rest, rules) if late else hear(rest, fact, rules)
         yield f"the relay tells orders: {fact.name}", heard, True
     if world.order.is_open:
         seen = follow(world, rules)
@@ -121,10 +121,8 @@ def follow(world: World, rules: Rules) -> World:
             return (attempt_started(world) or world) if order.state == State.UNPAID else world
         return attempts_ended(world)
     back = world.refunded(*at)
-    if order.is_open or (order.state == State.CANCELLED and not back):
+    if order.is_open or (order.state == State.CANCELLED and world.spoken_for(*at) < OWED):
         world = money_came(world, rules)
-    elif order.state == State.CANCELLED and back >= OWED and rules.on("truth-not-fact"):
-        return world._replace(order=order._replace(returned=True))
     if world.order.state == State.PAID and back >= OWED:
         return money_went_back(world, rules)
     if world.order.state == State.REFUNDED and back < OWED:
