@@ -27,7 +27,7 @@ def rows(world: World) -> World:
             )
             for a in world.attempts
         ),
-        refunds=tuple(r._replace(bank="", again=0, wire=0, driver="") for r in world.refunds),
+        refunds=tuple(r._replace(bank="", again=0, wire=0, driver="", asker="", asked="") for r in world.refunds),
         outbox=world.outbox,
     )  # fmt: skip
 
@@ -74,7 +74,8 @@ def _back(world: World, was: World) -> World:
                                                                strict=True))  # fmt: skip
     refunds = tuple(
         now._replace(
-            state=was.refunds[r].state if r < len(was.refunds) else "", driver="", kind=now.kind
+            state=was.refunds[r].state if r < len(was.refunds) else "", driver="", asker="",
+            asked="",
         )
         for r, now in enumerate(world.refunds)
     )

@@ -77,6 +77,8 @@ GUARDS: dict[str, Guard] = {
         "refunds are driven from their rows", ("staff",)),
     "refund-late-word": Guard(
         "a refund that was done may still fail", ("fails-late",)),
+    "refund-overtaken": Guard(
+        "a refund's 'done' from before its failure is not written over it", ("fails-late",)),
     "refund-news": Guard(
         "a notification about a refund is done with only when the bank has answered",
         ("fails-late",)),

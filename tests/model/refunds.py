@@ -23,6 +23,7 @@ def steps(world: World, scene: Scene, rules: Rules) -> Steps:
         if refund.bank:
             yield from _at_the_bank(world, r, scene)
         yield from _driven(world, r, rules)
+        yield from _asked_again(world, r, scene, rules)
         if refund.late_news:
             yield from _late_news(world, r, rules)
 
@@ -134,9 +135,28 @@ def _driven(world: World, r: int, rules: Rules) -> Steps:
         yield f"the process that drives {name} dies", world.with_refund(r, driver=""), False
 
 
-def record(world: World, r: int, word: str, rules: Rules) -> Iterator[World]:
+def _asked_again(world: World, r: int, scene: Scene, rules: Rules) -> Steps:
+    """A notification comes again; nothing is leased when a final row is asked about."""
+    refund = world.refunds[r]
+    if refund.asker:
+        written = world.with_refund(r, asker="", asked="")
+        for after in record(written, r, refund.asker, rules, refund.asked):
+            yield f"recorded about refund {r + 1}: {refund.asker}", after, True
+    elif "late" in scene.refunds and refund.state in (RefundState.DONE, RefundState.FAILED):
+        asked = world.with_refund(r, asker=refund.bank, asked=refund.state)
+        text = f"a repeated notification has us ask about refund {r + 1}: {refund.bank}"
+        yield text, asked, False
+
+
+def record(
+    world: World, r: int, word: str, rules: Rules, asked: str = RefundState.SENT
+) -> Iterator[World]:
     """`refunding.record_refund`: the one place that moves a refund by the bank's word."""
     refund = world.refunds[r]
+    overtaken = word == "done" and refund.state == RefundState.FAILED != asked
+    if overtaken and rules.on("refund-overtaken"):
+        yield world
+        return
     if word == "working" and not rules.on("refund-final"):
         word = "failed"
     if word == refund.bank == "failed":

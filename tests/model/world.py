@@ -73,6 +73,8 @@ class Refund(NamedTuple):
     wire: int = 0
     sends: int = 0
     driver: str = ""  # "", waiting, or the state that the bank answered
+    asker: str = ""  # what the bank answered to a repeated notification, not written yet
+    asked: str = ""  # where the row stood when that was asked
     late_news: bool = False  # the bank has yet to tell that it failed after all
 
     @property
