@@ -21,7 +21,6 @@ from payments.trail import Trail, tell_refund_done
 from payments.views import RefundView, refund_view
 from shop import failpoints, outbox
 
-
 #: The gateway does not know these by our reference.
 NOT_ASKED_ABOUT = (RefundKind.MANUAL, RefundKind.ADOPTED)
 
@@ -138,9 +137,7 @@ def record_refund(
         trail.write()
 
 
-def _is_overtaken(
-    refund: Refund, snapshot: base.RefundSnapshot | None, asked_state: str
-) -> bool:
+def _is_overtaken(refund: Refund, snapshot: base.RefundSnapshot | None, asked_state: str) -> bool:
     """What was done can fail later: a "done" from before the failure says nothing any more."""
     says_done = snapshot is not None and snapshot.state is base.RefundState.DONE
     return says_done and refund.state == RefundState.FAILED != asked_state

@@ -22,6 +22,9 @@ from tests.model.rules import Rules  # noqa: E402
 from tests.model.scene import Scene  # noqa: E402
 from tests.model.scenes import LARGE, SCENES  # noqa: E402
 
+#: A run says at least this often how far it has come.
+PROGRESS_SECONDS = 10
+
 
 def main() -> int:
     asked = _arguments()
@@ -41,7 +44,11 @@ def main() -> int:
     found = [_run(scene, rules) for scene in chosen]
     broken = [e for e in found if e.violation]
     if without:
-        _say("" if broken else "Nothing breaks: another guard holds alone, or the scenario is not its own.")
+        _say(
+            ""
+            if broken
+            else "Nothing breaks: another guard holds alone, or the scenario is not its own."
+        )
         return 0 if broken else 1
     _say(f"{sum(e.states for e in found):,} states, "
          f"{'no promise breaks' if not broken else 'A PROMISE BREAKS'}.")  # fmt: skip
@@ -52,7 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.model", description=__doc__)
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help=", ".join(SCENES))
     parser.add_argument("--without", action="append", default=[], metavar="GUARD",
-                        help="take a guard out (several: with commas) and print the trace")  # fmt: skip
+                        help="take a guard out (or several, with commas)")  # fmt: skip
     parser.add_argument("--guards", action="store_true", help="list the guards")
     parser.add_argument("--large", action="store_true", help="the nightly scenarios")
     asked = parser.parse_args()
@@ -66,16 +73,12 @@ def _run(scene: Scene, rules: Rules) -> Exploration:
 
     def progress(seen: Exploration) -> None:
         nonlocal last
-        if sys.stderr.isatty() or time.monotonic() - last > 10:
-            if time.monotonic() - last > 0.5:
-                last = time.monotonic()
-                sys.stderr.write(f"\r{scene.name}: {seen.states:,} states, {last - began:.0f} s ")
-                sys.stderr.flush()
+        if time.monotonic() - last > PROGRESS_SECONDS:
+            last = time.monotonic()
+            _say(f"{scene.name}: {seen.states:,} states so far, {last - began:.0f} s")
 
     seen = explore(scene, rules, progress)
     took = time.monotonic() - began
-    if last != began:
-        sys.stderr.write("\r")
     _say(f"{scene.name:16} {seen.states:9,} states {seen.steps:10,} steps {seen.rests:5} at rest "
          f"{took:6.1f} s  {seen.violation or 'holds'}")  # fmt: skip
     for number, text in enumerate(seen.trace, 1):

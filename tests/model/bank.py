@@ -76,7 +76,7 @@ def _create(world: World, i: int, bank: Bank, rules: Rules) -> Steps:
     if attempt.bank:
         yield from _answered(world, i, f"the bank repeats its answer about {method.name}")
     elif attempt.refusing:
-        refused = "the bank refuses {}: it was closed before".format(method.name)
+        refused = f"the bank refuses {method.name}: it was closed before"
         yield from _answered(world, i, refused, Kind.CLOSED)
     else:
         opened = world.with_attempt(i, bank="open")

@@ -33,9 +33,11 @@ def _wishes(world: World, rules: Rules) -> Steps:
     elif rules.on("pursue-close"):
         yield "the shopper cancels, or the order runs out: the wish is on disk", wanted, False
     else:
-        yield "the shopper cancels: the intent is closed to new payments", _want_closed(
-            wanted
-        ), False
+        yield (
+            "the shopper cancels: the intent is closed to new payments",
+            _want_closed(wanted),
+            False,
+        )
 
 
 def _is_due(world: World) -> bool:
@@ -79,11 +81,17 @@ def _closing(world: World, talk: Talk, scene: Scene, rules: Rules) -> Steps:
         for after in funnel.record(gone, talk, rules):
             retire = talk.close == "not closable" and after.attempts[talk.attempt].role == Role.LIVE
             then = after.with_talk(Talk("cancel", talk.attempt, "retire"))
-            yield f"recorded about {name}: {talk.close or 'no answer'}", (
-                then if retire else _stand(after)
-            ), True
+            yield (
+                f"recorded about {name}: {talk.close or 'no answer'}",
+                (then if retire else _stand(after)),
+                True,
+            )
     elif talk.stage == "retire":
-        yield f"{name} cannot be closed: it is left behind", _stand(_retire(gone, talk, rules)), True
+        yield (
+            f"{name} cannot be closed: it is left behind",
+            _stand(_retire(gone, talk, rules)),
+            True,
+        )
     else:
         yield f"orders record that the intent is {talk.close}", _answered(gone, talk, rules), True
 

@@ -29,9 +29,8 @@ def moves(world: World, scene: Scene, rules: Rules) -> Iterator[Step]:
     """Everything that can happen next; the flag says that it will, if nothing else does."""
     for text, after, must in _moves(world, scene, rules):
         if after != world:
-            if scene.losses:
-                after = failover.remember(world, after, scene)
-            yield text, after, must
+            kept = failover.remember(world, after, scene) if scene.losses else after
+            yield text, kept, must
 
 
 def _moves(world: World, scene: Scene, rules: Rules) -> Iterator[Step]:

@@ -27,7 +27,10 @@ def rows(world: World) -> World:
             )
             for a in world.attempts
         ),
-        refunds=tuple(r._replace(bank="", again=0, wire=0, driver="", asker="", asked="") for r in world.refunds),
+        refunds=tuple(
+            r._replace(bank="", again=0, wire=0, driver="", asker="", asked="")
+            for r in world.refunds
+        ),
         outbox=world.outbox,
     )  # fmt: skip
 
@@ -52,7 +55,7 @@ def steps(world: World, scene: Scene, rules: Rules) -> Steps:
         lost_refund = any(
             r.attempt == i and r.bank == "done" and r.state == "" for r in world.refunds
         )
-        if unbooked and rules.on("adopt") or lost_refund and rules.on("adopt-refund"):
+        if (unbooked and rules.on("adopt")) or (lost_refund and rules.on("adopt-refund")):
             yield from _reconcile(world, i, scene, rules)
 
 
@@ -74,13 +77,15 @@ def _back(world: World, was: World) -> World:
                                                                strict=True))  # fmt: skip
     refunds = tuple(
         now._replace(
-            state=was.refunds[r].state if r < len(was.refunds) else "", driver="", asker="",
+            state=was.refunds[r].state if r < len(was.refunds) else "",
+            driver="",
+            asker="",
             asked="",
         )
         for r, now in enumerate(world.refunds)
     )
     return world._replace(
-        order=was.order._replace(stock=_stock(world, was)),
+        order=was.order,
         closed=was.closed,
         attempts=attempts,
         refunds=refunds,
@@ -91,15 +96,9 @@ def _back(world: World, was: World) -> World:
     )
 
 
-def _stock(world: World, was: World) -> str:
-    return was.order.stock
-
-
 def _restored(now: Attempt, then: Attempt) -> Attempt:
     known = {t: taking.role for t, taking in enumerate(then.takings)}
-    takings = tuple(
-        taking._replace(role=known.get(t, "")) for t, taking in enumerate(now.takings)
-    )
+    takings = tuple(taking._replace(role=known.get(t, "")) for t, taking in enumerate(now.takings))
     return then._replace(
         bank=now.bank, refusing=now.refusing, wire=now.wire, takings=takings, sender=""
     )

@@ -22,10 +22,8 @@ def record(world: World, talk: Talk, rules: Rules) -> Iterator[World]:
         yield world  # its row was lost: the process fails
         return
     move = rules.decide(row, talk.kind, talk.asked)
-    if move is Move.BOOK:
-        done = book(world, talk, rules)
-    else:
-        done = _move(world, talk, move, rules)
+    booked = move is Move.BOOK
+    done = book(world, talk, rules) if booked else _move(world, talk, move, rules)
     if done is None:
         yield world  # refused by the database or the machine: undone, a person is told
         return
@@ -42,9 +40,7 @@ def _move(world: World, talk: Talk, move: Move, rules: Rules) -> Told | None:
         state = State.DECLINED if move is Move.DECLINE else State.CLOSED
         if row.role == Role.SETTLING:
             world = world.with_taking(i, 0, "")  # only without "no-demotion"
-        world = world.with_attempt(
-            i, state=state, role=Role.NONE, polled=False, close_wanted=False
-        )
+        world = world.with_attempt(i, state=state, role=Role.NONE, polled=False, close_wanted=False)
         return world, ended(world)
     changes: dict[str, object] = {"shown": row.shown or talk.kind == Kind.PENDING}
     if arrow:
@@ -66,7 +62,7 @@ def ended(world: World) -> tuple[Fact, ...]:
 
 def book(world: World, talk: Talk, rules: Rules) -> Told | None:
     """Book every capture that the answer shows."""
-    i, facts = talk.attempt, ()
+    i = talk.attempt
     world, facts = _adopt_refunds(world, talk, rules)
     takings = world.attempts[i].takings[: talk.seen]
     fresh = [t for t, taking in enumerate(takings) if not taking.role]

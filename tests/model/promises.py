@@ -12,12 +12,18 @@ PAID_ONCE = (OrderState.PAID, OrderState.REFUNDED)
 
 def broken_by_step(before: World, after: World) -> str:
     """The settling capture keeps that role for ever (a failover may undo what it lost)."""
-    if before.settling and after.settling != before.settling and len(after.past) >= len(before.past):
+    if (
+        before.settling
+        and after.settling != before.settling
+        and len(after.past) >= len(before.past)
+    ):
         return "the settling payment changed"
     if after.settling and not before.settling:
         written = [talk for talk in before.talks if talk not in after.talks]
         shown = {r for talk in written for r in talk.backs}
-        if any((after.refunds[r].attempt, after.refunds[r].taking) == after.settling for r in shown):
+        if any(
+            (after.refunds[r].attempt, after.refunds[r].taking) == after.settling for r in shown
+        ):
             return "a capture that the answer shows as sent back pays the order"
     return ""
 

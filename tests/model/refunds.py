@@ -39,9 +39,11 @@ def _staff(world: World, s: int, amount: int, scene: Scene, rules: Rules) -> Ste
     so_far = world.spoken_for(*at)
     if form == NOT_OPENED:
         if world.attempts[at[0]].takings[at[1]].amount > so_far:
-            yield f"{who} opens the form: {so_far} of 2 refunded so far", _form(
-                world, s, so_far
-            ), False
+            yield (
+                f"{who} opens the form: {so_far} of 2 refunded so far",
+                _form(world, s, so_far),
+                False,
+            )
         return
     left = world.attempts[at[0]].takings[at[1]].amount - so_far
     over = amount > left and rules.on("refund-cap")
@@ -76,10 +78,8 @@ def _arrives(world: World, r: int, scene: Scene, rules: Rules) -> Steps:
             yield from _answered(twice, r, f"the bank takes {name} for a new one")
         return
     capture = world.attempts[refund.attempt].takings[refund.taking].amount
-    gone = sum(
-        x.amount for x in world.refunds
-        if (x.attempt, x.taking) == (refund.attempt, refund.taking) and x.bank in ("done", "working")
-    )  # fmt: skip
+    same = [r for r in world.refunds if (r.attempt, r.taking) == (refund.attempt, refund.taking)]
+    gone = sum(other.amount for other in same if other.bank in ("done", "working"))
     if scene.losses and gone + refund.amount > capture:
         courses = ["failed"]  # this bank keeps its own cap
     else:
@@ -99,13 +99,17 @@ def _at_the_bank(world: World, r: int, scene: Scene) -> Steps:
     refund = world.refunds[r]
     if refund.bank == "working":
         yield f"the bank finishes refund {r + 1}", world.with_refund(r, bank="done"), True
-        yield f"refund {r + 1} fails at the bank", world.with_refund(
-            r, bank="failed", late_news=True
-        ), False
+        yield (
+            f"refund {r + 1} fails at the bank",
+            world.with_refund(r, bank="failed", late_news=True),
+            False,
+        )
     if refund.bank == "done" and "late" in scene.refunds:
-        yield f"refund {r + 1}, which was done, fails after all", world.with_refund(
-            r, bank="failed", late_news=True
-        ), False
+        yield (
+            f"refund {r + 1}, which was done, fails after all",
+            world.with_refund(r, bank="failed", late_news=True),
+            False,
+        )
 
 
 # --- who drives it --------------------------------------------------------------------------
@@ -116,9 +120,11 @@ def _driven(world: World, r: int, rules: Rules) -> Steps:
     swept = refund.is_outstanding and rules.on("refund-sweep")
     if swept and not refund.driver:
         if refund.state == RefundState.PENDING:
-            yield f"the sweep asks about {name}: {refund.bank}", world.with_refund(
-                r, driver=refund.bank
-            ), True
+            yield (
+                f"the sweep asks about {name}: {refund.bank}",
+                world.with_refund(r, driver=refund.bank),
+                True,
+            )
         elif refund.wire < 2:
             sent = world.with_refund(
                 r, state=RefundState.SENT, driver="waiting", wire=refund.wire + 1

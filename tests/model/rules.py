@@ -62,5 +62,5 @@ class Rules:
 def arrows() -> frozenset[tuple[str, str]]:
     """(state, arrow) of the product's own state machine."""
     field = Payment._meta.get_field("state")
-    found = field.get_all_transitions(Payment)  # type: ignore[union-attr]
-    return frozenset((arrow.source, arrow.name) for arrow in found)
+    found = field.get_all_transitions(Payment)
+    return frozenset((str(arrow.source), arrow.name) for arrow in found)

@@ -141,9 +141,11 @@ def _switching(world: World, talk: Talk, scene: Scene, rules: Rules) -> Steps:
         yield from close_sent(world, talk, scene)
     elif talk.stage == "told":
         for after in funnel.record(gone, talk, rules):
-            yield f"the switch records about {name}: {talk.close or 'no answer'}", _next(
-                after, talk, scene, rules
-            ), True
+            yield (
+                f"the switch records about {name}: {talk.close or 'no answer'}",
+                _next(after, talk, scene, rules),
+                True,
+            )
     else:
         yield f"the switch leaves {name}", _open_other(gone, talk, scene, rules), True
 

@@ -70,9 +70,10 @@ def _talking(world: World, talk: Talk, scene: Scene, rules: Rules) -> Steps:
         yield f"the process that asks about {name} dies", gone, False
     if talk.stage == "told":
         for after in funnel.record(gone, talk, rules):
-            if talk.close == "not closable" and not after.attempts[talk.attempt].is_final:
-                after = after.with_talk(Talk(talk.who, talk.attempt, "retire"))
-            yield f"recorded about {name}: {talk.close or talk.kind}", after, True
+            retire = talk.close == "not closable" and not after.attempts[talk.attempt].is_final
+            then = after.with_talk(Talk(talk.who, talk.attempt, "retire"))
+            text = f"recorded about {name}: {talk.close or talk.kind}"
+            yield text, then if retire else after, True
     elif talk.stage == "retire":
         yield f"{name} cannot be closed: it dies by its own time", withdraw(gone, talk, rules), True
 
@@ -101,7 +102,11 @@ def _believe(world: World, i: int, scene: Scene, rules: Rules) -> Steps:
     if not rules.on("failure-is-a-hint") and row.bank == "open" and not row.is_final:
         ended = world.with_attempt(i, state=State.DECLINED, role=Role.NONE, polled=False)
         for after in orders.told(ended, funnel.ended(ended), rules):
-            yield f"a first try to pay {name} failed, and its notification is believed", after, False
+            yield (
+                f"a first try to pay {name} failed, and its notification is believed",
+                after,
+                False,
+            )
     if not rules.on("verify") and not row.is_final and not row.takings:
         paid = world.with_attempt(i, state=State.CAPTURED, role=Role.SETTLING, polled=False)
         told = orders.hear(paid, Fact("captured"), rules)
