@@ -49,42 +49,63 @@ def explore(
     """Visit every state that can be reached, until a promise breaks."""
     seen = Exploration(scene, rules)
     first = scene.first()
-    came_from: dict[World, World | None] = {first: None}
+    came_from: dict[World, tuple[int, World | None]] = {first: (0, None)}
     queue = deque([first])
+    calm: list[int] = []
+    pushed: list[tuple[int, int]] = []  # (from, to) of what will happen if nothing else does
     while queue:
         world = queue.popleft()
-        resting = True
+        here, resting = came_from[world][0], True
         for text, after, must in moves(world, scene, rules):
             seen.steps += 1
             resting = resting and not must
             if violation := promises.broken_by_step(world, after):
-                seen.violation = violation
-                return _ended(seen, came_from, world, text)
-            if after in came_from:
-                continue
-            came_from[after] = world
-            queue.append(after)
-            if violation := promises.broken_always(after, scene):
-                seen.violation = violation
-                return _ended(seen, came_from, after)
+                return _ended(seen, came_from, violation, world, text)
+            if after not in came_from:
+                came_from[after] = (len(came_from), world)
+                queue.append(after)
+                if violation := promises.broken_always(after, scene):
+                    return _ended(seen, came_from, violation, after)
+            if must:
+                pushed.append((here, came_from[after][0]))
         if resting:
-            seen.rests += 1
+            calm.append(here)
             if violation := promises.broken_at_rest(world, scene):
-                seen.violation = violation
-                return _ended(seen, came_from, world)
-        seen.states = len(came_from)
+                return _ended(seen, came_from, violation, world)
+        seen.states, seen.rests = len(came_from), len(calm)
         if progress and not seen.steps % 64:
             progress(seen)
-    return _ended(seen, came_from, None)
+    restless = _restless(len(came_from), calm, pushed)
+    if restless is not None:
+        world = next(w for w, (number, _) in came_from.items() if number == restless)
+        return _ended(seen, came_from, "it never comes to rest", world)
+    return seen
+
+
+def _restless(states: int, calm: list[int], pushed: list[tuple[int, int]]) -> int | None:
+    """The first state from which nothing that must happen leads to rest."""
+    back: dict[int, list[int]] = {}
+    for start, end in pushed:
+        back.setdefault(end, []).append(start)
+    reaches, todo = bytearray(states), list(calm)
+    while todo:
+        state = todo.pop()
+        if not reaches[state]:
+            reaches[state] = 1
+            todo += back.get(state, [])
+    return next((number for number, can in enumerate(reaches) if not can), None)
 
 
 def _ended(
-    seen: Exploration, came_from: dict[World, World | None], last: World | None, *then: str
+    seen: Exploration,
+    came_from: dict[World, tuple[int, World | None]],
+    violation: str,
+    last: World,
+    *then: str,
 ) -> Exploration:
     """Tell the way to the last world, and the step that broke the promise."""
-    seen.states = len(came_from)
-    seen.trace = list(then)
-    while last is not None and (before := came_from[last]) is not None:
+    seen.states, seen.violation, seen.trace = len(came_from), violation, list(then)
+    while (before := came_from[last][1]) is not None:
         text = next(t for t, w, _ in moves(before, seen.scene, seen.rules) if w == last)
         seen.trace.insert(0, text)
         last = before

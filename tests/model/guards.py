@@ -47,7 +47,7 @@ GUARDS: dict[str, Guard] = {
         "one transaction at a time decides about an intent", ("switch", "left"), "index"),
     "index": Guard(
         "one row per intent is live or settling: the database refuses another",
-        ("switch", "left"), "lock"),
+        ("switch",), "lock"),
     "one-settles": Guard(
         "a capture beside a settled one does not settle", ("left",)),
     "retire-first": Guard(

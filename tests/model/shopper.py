@@ -150,7 +150,7 @@ def _switching(world: World, talk: Talk, scene: Scene, rules: Rules) -> Steps:
         yield f"the switch leaves {name}", _open_other(gone, talk, scene, rules), True
 
 
-def close_sent(world: World, talk: Talk, scene: Scene) -> Steps:
+def close_sent(world: World, talk: Talk, scene: Scene, *, must: bool = True) -> Steps:
     """A close reaches the bank; its answer comes back or is lost."""
     i, gone = talk.attempt, world.without(talk)
     name = scene.bank.methods[i].name
@@ -160,7 +160,7 @@ def close_sent(world: World, talk: Talk, scene: Scene) -> Steps:
         talk.who, i, "told", kind, asked, len(after.attempts[i].takings),
         the_bank.shown_backs(after, i), close, after.settling is not None,
     )  # fmt: skip
-    yield f"the bank is asked to close {name}: {close}", after.with_talk(told), True
+    yield f"the bank is asked to close {name}: {close}", after.with_talk(told), must
     silence = Talk(talk.who, i, "told", Kind.UNKNOWN, asked)
     yield f"the bank is asked to close {name}: its answer is lost", after.with_talk(silence), False
 

@@ -93,7 +93,16 @@ def _close(world: World, scene: Scene, rules: Rules) -> Steps:
         wanted = row.close_wanted and row.has_row and not row.is_final
         if wanted and row.polled and not row.sender and rules.on("poller"):
             talk = Talk("sweep", i, "close")
-            yield from close_sent(world.with_talk(talk), talk, scene)
+            useful = _brings_something(world, i, scene, rules)
+            yield from close_sent(world.with_talk(talk), talk, scene, must=useful)
+
+
+def _brings_something(world: World, i: int, scene: Scene, rules: Rules) -> bool:
+    """Whether another close would change anything, at the bank or here."""
+    after, close, _ = the_bank.close(world, i, scene.bank)
+    if after != world or close == "not closable":
+        return True
+    return next(funnel.record(world, question(world, i), rules)) != world
 
 
 def _believe(world: World, i: int, scene: Scene, rules: Rules) -> Steps:
