@@ -44,7 +44,7 @@ def _moves(world: World, scene: Scene, rules: Rules) -> Iterator[Step]:
 
 
 def explore(
-    scene: Scene, rules: Rules, progress: Callable[[Exploration], None] | None = None
+    scene: Scene, rules: Rules, progress: Callable[[Exploration], None] = lambda _: None
 ) -> Exploration:
     """Visit every state that can be reached, until a promise breaks."""
     seen = Exploration(scene, rules)
@@ -59,13 +59,14 @@ def explore(
         for text, after, must in moves(world, scene, rules):
             seen.steps += 1
             resting = resting and not must
-            if violation := promises.broken_by_step(world, after):
-                return _ended(seen, came_from, violation, world, text)
             if after not in came_from:
                 came_from[after] = (len(came_from), world)
                 queue.append(after)
-                if violation := promises.broken_always(after, scene):
-                    return _ended(seen, came_from, violation, after)
+                violation = promises.broken_always(after, scene)
+            else:
+                violation = ""
+            if violation := violation or promises.broken_by_step(world, after):
+                return _ended(seen, came_from, violation, world, text)
             if must:
                 pushed.append((here, came_from[after][0]))
         if resting:
@@ -73,8 +74,7 @@ def explore(
             if violation := promises.broken_at_rest(world, scene):
                 return _ended(seen, came_from, violation, world)
         seen.states, seen.rests = len(came_from), len(calm)
-        if progress and not seen.steps % 64:
-            progress(seen)
+        progress(seen)
     restless = _restless(len(came_from), calm, pushed)
     if restless is not None:
         world = next(w for w, (number, _) in came_from.items() if number == restless)

@@ -44,7 +44,7 @@ GUARDS: dict[str, Guard] = {
         "nothing demotes a success", ("one",)),
     # --- booking
     "lock": Guard(
-        "one transaction at a time decides about an intent", ("switch", "left"), "index"),
+        "one transaction at a time decides about an intent", ("switch",), "index"),
     "index": Guard(
         "one row per intent is live or settling: the database refuses another",
         ("switch",), "lock"),

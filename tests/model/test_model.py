@@ -1,5 +1,8 @@
 """The protocol holds in every interleaving, and each guard is needed: without it a trace shows."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from payments.outcomes import TABLE
@@ -42,3 +45,11 @@ def test_of_two_guards_either_holds_alone_and_none_does_not(guard, scene):
 def test_a_guard_that_nobody_knows_is_refused():
     with pytest.raises(ValueError, match="no such guard: luck"):
         Rules(["luck"])
+
+
+def test_the_page_tells_every_guard_and_every_scenario():
+    page = (Path(__file__).parents[2] / "docs" / "model.md").read_text()
+    told = set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE))
+    assert told == set(GUARDS) | set(SCENES)
+    for guard in GUARDS.values():
+        assert f"| {guard.promise} |" in page
