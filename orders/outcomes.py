@@ -111,28 +111,32 @@ def reconcile(order_reference: str, *, source: str, now: datetime) -> Order:
     """
     with transaction.atomic(durable=True):
         payments.lock_intent(order_reference=order_reference)
-        attempts = payments.list_payments(order_reference=order_reference)
         order = locked(order_reference)
-        settling = next((p for p in attempts if p.settles), None)
-        if settling is not None:
-            _follow_settled(order, settling, source=source, now=now)
-        elif any(p.may_still_arrive for p in attempts):
-            if order.state == State.UNPAID:
-                attempt_started(order, source=source, now=now)
-        elif order.state == State.PAYING:
-            attempts_ended(order, source=source, now=now)
+        follow(order, source=source, now=now)
     return order
+
+
+def follow(order: Order, *, source: str, now: datetime) -> None:
+    """Move the order to what is true of its payments now, whatever was told and when."""
+    attempts = payments.list_payments(order_reference=order.number)
+    settling = next((p for p in attempts if p.settles), None)
+    if settling is not None:
+        _follow_settled(order, settling, source=source, now=now)
+    elif not any(p.may_still_arrive for p in attempts):
+        attempts_ended(order, source=source, now=now)
+    elif order.state == State.UNPAID:
+        attempt_started(order, source=source, now=now)
 
 
 def _follow_settled(
     order: Order, settling: payments.PaymentView, *, source: str, now: datetime
 ) -> None:
-    if order.state in (State.UNPAID, State.PAYING, State.CANCELLED):
-        # On a cancelled order only money that has not been sent back meanwhile is late money.
-        if order.state != State.CANCELLED or settling.refunded_minor == 0:
-            captured_at = settling.captured_at or now
-            money_came(order, captured_at=captured_at, source=source, now=now)
-    elif order.state == State.PAID and settling.refunded_minor >= order.total_minor:
+    # On a cancelled order only money that is not on its way back already is late money.
+    back_minor = settling.refunded_minor + settling.refund_pending_minor
+    is_late = order.state == State.CANCELLED and back_minor < settling.captured_minor
+    if order.is_open or is_late:
+        money_came(order, captured_at=settling.captured_at or now, source=source, now=now)
+    if order.state == State.PAID and settling.refunded_minor >= order.total_minor:
         refund = settling.refunds[-1].reference if settling.refunds else ""
         money_went_back(order, refund=refund, source=source, now=now)
     elif order.state == State.REFUNDED and settling.refunded_minor < order.total_minor:

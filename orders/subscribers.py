@@ -1,11 +1,14 @@
 """Whom payments' facts reach: each takes the order's lock, then the state decides.
 
-A fact may come twice, late or out of order. `shop/wiring.py` lists who hears what.
+A fact may come twice, late or out of order. One that could not be heard at once may have been
+overtaken when the relay brings it: then its order follows the truth, not the fact.
+`shop/wiring.py` lists who hears what.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Protocol
 
 from orders import outcomes
 from orders.events import OrderPaid
@@ -21,8 +24,23 @@ from payments.events import (
     RefundFailed,
     SurplusCaptured,
 )
+from shop.outbox import heard_late_by
 
 SOURCE = "payments"
+
+
+class MoneyFact(Protocol):
+    """Any fact about the money of one order."""
+
+    @property
+    def order_reference(self) -> str: ...
+
+
+def catch_up(fact: MoneyFact, *, now: datetime) -> None:
+    """A fact that waited: what it says may be old, what payments say now is not."""
+    order = locked(fact.order_reference)
+    outcomes.follow(order, source=SOURCE, now=now)
+    tell(order)
 
 
 def on_payment_started(fact: PaymentStarted, *, now: datetime) -> None:
@@ -38,12 +56,14 @@ def on_payment_started(fact: PaymentStarted, *, now: datetime) -> None:
     outcomes.attempt_started(order, source=SOURCE, now=now)
 
 
+@heard_late_by(catch_up)
 def on_payment_captured(fact: PaymentCaptured, *, now: datetime) -> None:
     """Paid and sold; on a cancelled order retaken or sent back."""
     order = locked(fact.order_reference)
     outcomes.money_came(order, captured_at=fact.captured_at, source=SOURCE, now=now)
 
 
+@heard_late_by(catch_up)
 def on_payment_ended(fact: PaymentEnded, *, now: datetime) -> None:
     """Payable again or cancelled, once no money may arrive any more."""
     order = locked(fact.order_reference)
@@ -58,6 +78,7 @@ def on_surplus_captured(fact: SurplusCaptured, *, now: datetime) -> None:
     tell(locked(fact.order_reference))
 
 
+@heard_late_by(catch_up)
 def on_refund_done(fact: RefundDone, *, now: datetime) -> None:
     """Refunded when all of the settling money went back; else the page shows the part."""
     order = locked(fact.order_reference)
@@ -67,6 +88,7 @@ def on_refund_done(fact: RefundDone, *, now: datetime) -> None:
         tell(order)
 
 
+@heard_late_by(catch_up)
 def on_refund_failed(fact: RefundFailed, *, now: datetime) -> None:
     """Paid again when a refund that was done failed after all."""
     order = locked(fact.order_reference)

@@ -90,8 +90,7 @@ def _follow(note: Notification, *, now: datetime) -> str:
             reference=note.refund_reference, payment__gateway=note.gateway
         ).first()
         if refund is not None:
-            refunding.ask(refund.reference, now=now)
-            return "asked"
+            return "asked" if refunding.ask(refund.reference, now=now) else "unanswered"
     payment = Payment.objects.filter(reference=note.reference, gateway=note.gateway).first()
     if payment is not None:
         if note.kind.endswith(".disputed"):

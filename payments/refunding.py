@@ -21,6 +21,9 @@ from payments.trail import Trail, tell_refund_done
 from payments.views import RefundView, refund_view
 from shop import failpoints, outbox
 
+#: The gateway does not know these by our reference.
+NOT_ASKED_ABOUT = (RefundKind.MANUAL, RefundKind.ADOPTED)
+
 
 def return_late_capture(*, order_reference: str, reason: str, now: datetime) -> RefundView:
     """Write the refund of the settling capture inside the caller's transaction."""
@@ -38,11 +41,11 @@ def return_late_capture(*, order_reference: str, reason: str, now: datetime) -> 
     return refund_view(refund, payment.reference)
 
 
-def drive(reference: str, *, now: datetime) -> None:
-    """Send a refund or ask about it, whichever it needs, and record the answer."""
+def drive(reference: str, *, now: datetime) -> bool:
+    """Send a refund or ask about it, whichever it needs; whether an answer was recorded."""
     task = _take(reference, now=now)
     if task is None:
-        return
+        return False
     failpoints.reach("refund.committed")
     refund, send = task
     asking.forbid_transaction()
@@ -57,11 +60,12 @@ def drive(reference: str, *, now: datetime) -> None:
     except base.Refused as no:
         snapshot = base.RefundSnapshot(base.RefundState.FAILED, gateway_id=no.code)
     except base.Unknown as doubt:
-        record_refund(reference, None, doubt.why, now=now)
-        return
+        record_refund(reference, None, doubt.why, asked_state=refund.state, now=now)
+        return False
     failpoints.reach("refund.answered")
     later = now + timedelta(seconds=time.monotonic() - began)
-    record_refund(reference, snapshot, "", now=later)
+    record_refund(reference, snapshot, "", asked_state=refund.state, now=later)
+    return True
 
 
 def _take(reference: str, *, now: datetime) -> tuple[Refund, bool] | None:
@@ -107,21 +111,36 @@ def _request(refund: Refund) -> base.RefundRequest:
 
 
 def record_refund(
-    reference: str, snapshot: base.RefundSnapshot | None, error: str, *, now: datetime
+    reference: str,
+    snapshot: base.RefundSnapshot | None,
+    error: str,
+    *,
+    asked_state: str,
+    now: datetime,
 ) -> None:
-    """The one place that moves a refund by a gateway's word; None means no trustworthy one."""
+    """The one place that moves a refund by a gateway's word; None means no trustworthy one.
+
+    `asked_state` is where the row stood when the gateway was asked.
+    """
     with transaction.atomic(durable=True):
         intent, refund = locked_refund(reference)
         trail = Trail(intent.order_reference, "gateway", now)
         refund.lease_until = None
         refund.last_error = error[:200]
-        _move(refund, snapshot, trail)
+        if not _is_overtaken(refund, snapshot, asked_state):
+            _move(refund, snapshot, trail)
         if refund.is_outstanding:
             refund.next_poll_at = now + timedelta(seconds=_pause(refund))
             _tell_if_tired(refund, trail)
         refund.save()
         refund.payment.save(update_fields=["refunded_minor", "refund_pending_minor"])
         trail.write()
+
+
+def _is_overtaken(refund: Refund, snapshot: base.RefundSnapshot | None, asked_state: str) -> bool:
+    """What was done can fail later: a "done" from before the failure says nothing any more."""
+    says_done = snapshot is not None and snapshot.state is base.RefundState.DONE
+    return says_done and refund.state == RefundState.FAILED != asked_state
 
 
 def _move(refund: Refund, snapshot: base.RefundSnapshot | None, trail: Trail) -> None:
@@ -194,10 +213,16 @@ def _pause(refund: Refund) -> float:
     return float(schedule[min(refund.poll_count - 1, len(schedule) - 1)])
 
 
-def ask(reference: str, *, now: datetime) -> None:
-    """Ask about a refund whatever its row says: a final one may have failed late."""
+def ask(reference: str, *, now: datetime) -> bool:
+    """Ask about a refund whatever its row says: a final one may have failed late.
+
+    Whether there is nothing more to ask: False when the gateway gave no answer, or somebody
+    else is at it and may hold an older one.
+    """
     refund = Refund.objects.select_related("payment__same_attempt_as").get(reference=reference)
-    if refund.is_outstanding or refund.kind in (RefundKind.MANUAL, RefundKind.ADOPTED):
+    if refund.state == RefundState.REQUESTED or refund.kind in NOT_ASKED_ABOUT:
+        return True
+    if refund.is_outstanding:
         return drive(reference, now=now)
     asking.forbid_transaction()
     try:
@@ -205,5 +230,6 @@ def ask(reference: str, *, now: datetime) -> None:
             refund.payment.gateway, "query_refund", lambda gate: gate.query_refund(_request(refund))
         )
     except (base.Refused, base.Unknown):
-        return None
-    return record_refund(reference, snapshot, "", now=now)
+        return False
+    record_refund(reference, snapshot, "", asked_state=refund.state, now=now)
+    return True

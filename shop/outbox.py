@@ -56,6 +56,19 @@ def fact(cls: type) -> type:
     return cls
 
 
+def heard_late_by(late: Handler) -> Callable[[Handler], Handler]:
+    """Decorator of a `now` subscriber: what the relay calls instead of it.
+
+    A fact that waited may be old: what it says can have been overtaken by others.
+    """
+
+    def mark(subscriber: Handler) -> Handler:
+        subscriber.heard_late_by = late  # type: ignore[attr-defined]
+        return subscriber
+
+    return mark
+
+
 def publish(happened: Fact, *, now: datetime) -> None:
     """Tell every subscriber of this fact; the caller's transaction makes it so."""
     if not connection.in_atomic_block:
@@ -171,7 +184,9 @@ def _deliver(message: OutboxMessage, *, now: datetime) -> bool:
             import_string(settings.OUTBOX_LOCK)(order_reference=message.order_reference)
             row = OutboxMessage.objects.select_for_update().get(pk=message.pk)
             if row.done_at is None:
-                _handler(row.subscriber)(_from_json(row.topic, row.payload), now=now)
+                handler = _handler(row.subscriber)
+                handler = getattr(handler, "heard_late_by", handler)
+                handler(_from_json(row.topic, row.payload), now=now)
                 failpoints.reach("relay.delivering")
                 row.done_at, row.next_try_at, row.last_error = now, None, ""
                 row.save(update_fields=["done_at", "next_try_at", "last_error"])

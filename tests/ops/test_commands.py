@@ -46,7 +46,7 @@ def failed_refund(debt, bank) -> Refund:
         now=timezone.now(),
     )
     no = base.RefundSnapshot(base.RefundState.FAILED, gateway_id="r-1")
-    refunding.record_refund(view.reference, no, "", now=timezone.now())
+    refunding.record_refund(view.reference, no, "", asked_state="sent", now=timezone.now())
     return Refund.objects.get(reference=view.reference)
 
 

@@ -1,5 +1,6 @@
 """Refunds: once, never more than was captured, never twice by two of the staff."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -7,7 +8,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from payments import inbox, services, sweeping
+from payments import inbox, refunding, services, sweeping
+from payments.gateways import base
 from payments.models import Notification, Payment, Refund, ReviewCase
 from payments.problems import NotRefundable, RefundedMeanwhile, RefundTooLarge
 from tests.payments.conftest import OWED, sweep_until
@@ -112,3 +114,69 @@ def test_a_refund_that_fails_late_is_taken_back(paid, bank):
     assert Refund.objects.get().state == "failed"
     assert row(paid).refunded_minor == 0
     assert bank.net(paid) == OWED
+
+
+def late_failure(paid: str, refund_reference: str) -> Notification:
+    now = timezone.now()
+    return Notification.objects.create(
+        gateway="sandbox",
+        notification_id=f"late-{now}",
+        kind="refund.failed",
+        reference=paid,
+        refund_reference=refund_reference,
+        body=b"",
+        received_at=now,
+        next_try_at=now,
+    )
+
+
+def fails_at_the_bank(bank, refund_reference: str) -> None:
+    """Wait until the refund, which was done, has failed after all."""
+    for _ in range(100):
+        if any(note["type"] == "refund.failed" for note in bank.notifications()):
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never failed")
+
+
+def test_a_late_failure_is_not_forgotten_when_the_bank_does_not_answer(paid, bank):
+    bank.faults(refund_fail_late=1.0, lose_notification=1.0)
+    sent = refund(paid, OWED)
+    fails_at_the_bank(bank, sent.reference)
+    note = late_failure(paid, sent.reference)
+    bank.faults(lose_answer=1.0)
+    inbox.process(note.pk, now=timezone.now())
+    bank.faults()
+    sweep_until(lambda: Refund.objects.get().state == "failed")
+    assert (row(paid).refunded_minor, bank.net(paid)) == (0, OWED)
+
+
+def test_a_late_failure_is_not_forgotten_while_somebody_is_at_the_refund(paid, bank):
+    bank.faults(refund_fail_late=1.0, lose_notification=1.0)
+    sent = refund(paid, OWED)
+    fails_at_the_bank(bank, sent.reference)
+    now = timezone.now()
+    # The process that sent it has the answer "done" in its hands and has not written it yet.
+    Payment.objects.update(refunded_minor=0, refund_pending_minor=OWED)
+    Refund.objects.update(state="sent", lease_until=now + timedelta(seconds=30), done_at=None)
+    inbox.process(late_failure(paid, sent.reference).pk, now=now)
+    refunding.record_refund(
+        sent.reference, base.RefundSnapshot(base.RefundState.DONE), "", asked_state="sent", now=now
+    )
+    sweep_until(lambda: Refund.objects.get().state == "failed")
+    assert (row(paid).refunded_minor, bank.net(paid)) == (0, OWED)
+
+
+def test_a_stale_done_does_not_hide_that_the_refund_failed(paid, bank):
+    bank.faults(refund_fail_late=1.0, lose_notification=1.0)
+    sent = refund(paid, OWED)
+    fails_at_the_bank(bank, sent.reference)
+    now = timezone.now()
+    inbox.process(late_failure(paid, sent.reference).pk, now=now)
+    assert Refund.objects.get().state == "failed"
+    # A repeated "done" had asked before, and writes only now.
+    refunding.record_refund(
+        sent.reference, base.RefundSnapshot(base.RefundState.DONE), "", asked_state="sent", now=now
+    )
+    sweep_until(lambda: Refund.objects.get().state == "failed")
+    assert (row(paid).refunded_minor, bank.net(paid)) == (0, OWED)
