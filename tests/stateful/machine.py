@@ -1,0 +1,269 @@
+"""Any story at all: Hypothesis chooses who does what next and how the bank's calls go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from payments.gateways import base
+from payments.models import Notification, Payment, Refund
+from shop.failpoints import POINTS
+from tests.factories import ProductFactory
+from tests.stateful import hearing, rest
+from tests.stateful.gateway import SCRIPT, SIGNATURE, Fate
+from tests.stateful.promises import Promises
+from tests.stateful.shop import Shop, Story
+
+#: Half of all calls are answered; the other half go wrong in one of the other ways.
+fates = st.lists(st.sampled_from([Fate.ANSWERED] * 6 + list(Fate)), max_size=3)
+cuts = st.sampled_from([""] * 12 + sorted(POINTS))
+which = st.integers(0, 7)
+#: A poll's pause, a lease, a QR's life, an order's life, and the end of every horizon.
+spans = st.sampled_from([1, 4, 13, 31, 61, 301, 901, 1801, 3601])
+methods = st.sampled_from(["qr", "redirect", "card"])
+
+
+def there_is(what: str) -> Callable[[Any], bool]:
+    return lambda machine: bool(getattr(machine, what))
+
+
+class ShopMachine(RuleBasedStateMachine):
+    """One shop, one good of which there are three pieces, and whoever comes."""
+
+    shop: ClassVar[Shop]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.story = Story()
+        self.story.__enter__()
+        self.promises = Promises()
+        self.shop.troubles.clear()
+        self.orders: list[Any] = []
+        self.notes: list[int] = []
+        self.told: list[base.NotificationHint] = []
+
+    @property
+    def bank(self) -> Any:
+        return SCRIPT.bank
+
+    @initialize(method=methods, quantity=st.integers(1, 2))
+    def open_the_shop(self, method: str, quantity: int) -> None:
+        self.good = ProductFactory(stock=3)
+        self.orders.append(self.shop.place(self.good, quantity))
+
+    # --- shoppers -------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.orders) < 3)
+    @rule(quantity=st.integers(1, 2))
+    def place(self, quantity: int) -> None:
+        order = self.shop.does(lambda: self.shop.place(self.good, quantity))
+        if order is not None:
+            self.orders.append(order)
+
+    @rule(n=which, method=methods, fates=fates, cut=cuts, refused=st.booleans())
+    def start(self, n: int, method: str, fates: list[Fate], cut: str, refused: bool) -> None:
+        self.bank.next_card_is_refused = refused
+        order = self._pick(self.orders, n)
+        SCRIPT.meanwhile = self._meanwhile(n)
+        self.shop.does(lambda: self.shop.start(order, method), fates, cut)
+
+    @precondition(there_is("payable"))
+    @rule(n=which, how=st.sampled_from(["pays"] * 6 + ["slowly", "wrongly", "declined"]))
+    def shopper_at_the_bank(self, n: int, how: str) -> None:
+        account = self._pick(self.payable, n)
+        if how == "slowly":
+            self.bank.pay_slowly(account)
+        elif how == "declined":
+            self.bank.decline(account)
+        else:
+            self.bank.pay(account, 100 if how == "wrongly" else None)
+
+    @precondition(there_is("charged"))
+    @rule(n=which)
+    def pays_once_more(self, n: int) -> None:
+        """A second transaction under one reference."""
+        self.bank.pay(self._pick(self.charged, n))
+
+    @rule(n=which, fates=fates, cut=cuts)
+    def cancel(self, n: int, fates: list[Fate], cut: str) -> None:
+        order = self._pick(self.orders, n)
+        SCRIPT.meanwhile = self._meanwhile(n)
+        self.shop.does(lambda: self.shop.cancel(order), fates, cut)
+
+    @rule(n=which, fates=fates)
+    def says_paid(self, n: int, fates: list[Fate]) -> None:
+        order = self._pick(self.orders, n)
+        self.shop.does(lambda: self.shop.says_paid(order), fates)
+
+    # --- the bank -------------------------------------------------------------------------
+
+    @precondition(lambda self: self.bank.underway)
+    @rule()
+    def late_requests_arrive(self) -> None:
+        self.bank.deliver_late_requests()
+
+    @precondition(there_is("in_process"))
+    @rule(n=which)
+    def money_lands(self, n: int) -> None:
+        self.bank.money_lands(self._pick(self.in_process, n))
+
+    @precondition(lambda self: self.bank.events)
+    @rule(n=which, again=st.booleans(), follow=st.booleans(), fates=fates, cut=cuts)
+    def notification(
+        self, n: int, again: bool, follow: bool, fates: list[Fate], cut: str
+    ) -> None:
+        hint = self._pick(self.bank.events, -n)
+        if not again:
+            self.bank.events.remove(hint)
+        notes = self.shop.does(lambda: self.shop.hears(hint), cut_at=cut)
+        if notes and follow:
+            self.shop.does(lambda: self.shop.follows(notes), fates, cut)
+
+    @precondition(there_is("charged"))
+    @rule(n=which)
+    def forged_notification(self, n: int) -> None:
+        account = self._pick(list(self.bank.accounts.values()), n)
+        hint = base.NotificationHint(f"forged-{n}", "payment.paid", account.reference)
+        before = Notification.objects.count()
+        try:
+            self.shop.hears(hint, signature="signed by a thief")
+        except base.NotificationRefused:
+            assert Notification.objects.count() == before
+        else:
+            raise AssertionError("a forged notification was taken")
+        # One that is signed and tells a lie is only a question to the bank.
+        notes = self.shop.does(lambda: self.shop.hears(hint, SIGNATURE))
+        self.shop.does(lambda: self.shop.follows(notes or []))
+
+    @precondition(there_is("returns"))
+    @rule(n=which, state=st.sampled_from([base.RefundState.DONE, base.RefundState.FAILED]))
+    def bank_decides_a_refund(self, n: int, state: base.RefundState) -> None:
+        self.bank.decide(self._pick(self.returns, n), state)
+
+    @rule(state=st.sampled_from([base.RefundState.PENDING, base.RefundState.FAILED]))
+    def next_refund_is_not_done_at_once(self, state: base.RefundState) -> None:
+        self.bank.refund_verdict = state
+
+    # --- staff ----------------------------------------------------------------------------
+
+    @precondition(there_is("charged"))
+    @rule(n=which, percent=st.sampled_from([30, 60, 100]), twice=st.booleans(), fates=fates, cut=cuts)
+    def staff_refund(
+        self, n: int, percent: int, twice: bool, fates: list[Fate], cut: str
+    ) -> None:
+        payment = self._pick(list(Payment.objects.exclude(captured_minor=0).order_by("id")), n)
+        if payment is None:
+            return
+        seen_minor = payment.refunded_minor + payment.refund_pending_minor
+        amount_minor = max(1, payment.captured_minor * percent // 100)
+        for _ in range(1 + twice):
+            self.shop.does(
+                lambda: self.shop.refund(payment.reference, amount_minor, seen_minor), fates, cut
+            )
+        asked = Refund.objects.filter(payment=payment, seen_refunded_minor=seen_minor, kind="staff")
+        assert asked.exclude(state="failed").count() <= 1, "one figure was refunded from twice"
+
+    @rule(n=which, fates=fates, cut=cuts)
+    def second_person(self, n: int, fates: list[Fate], cut: str) -> None:
+        refund = self._pick(list(Refund.objects.filter(state="requested").order_by("id")), n)
+        if refund is not None:
+            self.shop.does(
+                lambda: self.shop.approve(refund.reference, refund.amount_minor), fates, cut
+            )
+
+    # --- time and workers -----------------------------------------------------------------
+
+    @rule(seconds=spans)
+    def time_passes(self, seconds: int) -> None:
+        SCRIPT.clock.forward(seconds)
+
+    @rule(fates=fates, cut=cuts, seconds=spans, n=which)
+    def sweep(self, fates: list[Fate], cut: str, seconds: int, n: int) -> None:
+        SCRIPT.clock.forward(seconds)
+        SCRIPT.meanwhile = self._meanwhile(n)
+        self.shop.does(self.shop.sweep, fates, cut)
+
+    @rule(n=which, fates=fates, cut=cuts)
+    def poll(self, n: int, fates: list[Fate], cut: str) -> None:
+        account = self._pick(list(self.bank.accounts), n)
+        SCRIPT.meanwhile = self._meanwhile(n)
+        if account is not None and Payment.objects.filter(reference=account).exists():
+            self.shop.does(lambda: self.shop.poll(account), fates, cut)
+
+    @rule(fates=fates, cut=cuts)
+    def sweep_orders(self, fates: list[Fate], cut: str) -> None:
+        self.shop.does(self.shop.sweep_orders, fates, cut)
+
+    @rule(cut=cuts)
+    def relay(self, cut: str) -> None:
+        self.shop.does(self.shop.relay, cut_at=cut)
+
+    @rule(fates=fates)
+    def reconcile(self, fates: list[Fate]) -> None:
+        self.shop.does(self.shop.reconcile, fates)
+
+    @rule()
+    def orders_stumble(self) -> None:
+        hearing.Trouble.left = 1
+
+    # --- the end of every step, and of the story --------------------------------------------
+
+    @invariant()
+    def promises_hold(self) -> None:
+        self.promises.check()
+        assert self.shop.troubles == []
+
+    def teardown(self) -> None:
+        try:
+            if self.orders and self.promises is not None:
+                rest.come_to_rest(self.shop, self.promises)
+        finally:
+            self.story.__exit__()
+
+    # --- what there is ----------------------------------------------------------------------
+
+    @property
+    def payable(self) -> list[Any]:
+        return list(self.bank.payable())
+
+    @property
+    def charged(self) -> list[Any]:
+        return [a for a in self.bank.accounts.values() if a.charges]
+
+    @property
+    def in_process(self) -> list[Any]:
+        return [a for a in self.bank.accounts.values() if a.in_process]
+
+    @property
+    def returns(self) -> list[Any]:
+        final = base.RefundState.FAILED
+        return [b for b in self.bank.refunds.values() if b.state is not final]
+
+    def _pick(self, things: Any, n: int) -> Any:
+        return things[n % len(things)] if things else None
+
+    def _meanwhile(self, n: int) -> Callable[[], None]:
+        """What somebody else does while the bank's answer is on its way to us."""
+
+        def happen() -> None:
+            order = self._pick(self.orders, n)
+            payable = self._pick(self.payable, n)
+            if n % 2 and payable is not None:
+                self.bank.pay(payable)
+                for hint in self.bank.events[-1:]:
+                    self._quietly(lambda: self.shop.follows(self.shop.hears(hint)))
+            else:
+                self._quietly(lambda: self.shop.start(order, "qr"))
+
+        return happen
+
+    def _quietly(self, deed: Callable[[], object]) -> None:
+        from shop.problems import Problem  # noqa: PLC0415
+
+        try:
+            deed()
+        except (Problem, hearing.Stumble):
+            return
