@@ -137,9 +137,7 @@ class Bank:
     def payable(self) -> list[Account]:
         """What a shopper's phone or browser can pay now, whatever the shop thinks of it."""
         found = [self.find(reference) for reference in self.accounts]
-        return [
-            a for a in found if a and a.state is base.State.PENDING and not a.in_process
-        ]
+        return [a for a in found if a and a.state is base.State.PENDING and not a.in_process]
 
     def pay(self, account: Account, amount_minor: int | None = None) -> None:
         request = account.request
@@ -229,9 +227,7 @@ class Bank:
 
     def _tell(self, kind: str, account: Account) -> None:
         self.numbers += 1
-        self.events.append(
-            base.NotificationHint(f"event-{self.numbers}", kind, account.reference)
-        )
+        self.events.append(base.NotificationHint(f"event-{self.numbers}", kind, account.reference))
 
     def _complain_of_a_second_key(self, request: base.CreateRequest) -> None:
         """A new key for the same order and method only after the old object is dead."""

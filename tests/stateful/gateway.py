@@ -123,9 +123,7 @@ class ScriptedGateway:
         return SCRIPT.call(close_it, payment.reference)
 
     def refund(self, request: base.RefundRequest) -> base.RefundSnapshot:
-        return SCRIPT.call(
-            lambda: refund_snapshot(SCRIPT.bank.refund(request)), request.reference
-        )
+        return SCRIPT.call(lambda: refund_snapshot(SCRIPT.bank.refund(request)), request.reference)
 
     def query_refund(self, request: base.RefundRequest) -> base.RefundSnapshot:
         def look() -> base.RefundSnapshot:
@@ -173,9 +171,7 @@ def snapshot(account: Account) -> base.Snapshot:
             for c in account.charges
         ),
         refunds=tuple(
-            base.RefundFact(
-                b.request.reference, c.transaction_id, b.request.amount_minor, b.state
-            )
+            base.RefundFact(b.request.reference, c.transaction_id, b.request.amount_minor, b.state)
             for c in account.charges
             for b in c.back
         ),
@@ -201,8 +197,13 @@ def movements(account: Account, charge: Charge) -> list[base.StatementRow]:
     )  # fmt: skip
     gave = [
         base.StatementRow(
-            "refund", account.reference, back.request.reference, charge.transaction_id,
-            back.request.amount_minor, charge.currency, back.at,
+            "refund",
+            account.reference,
+            back.request.reference,
+            charge.transaction_id,
+            back.request.amount_minor,
+            charge.currency,
+            back.at,
         )  # fmt: skip
         for back in charge.back
         if back.state is base.RefundState.DONE

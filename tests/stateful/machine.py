@@ -112,9 +112,7 @@ class ShopMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.bank.events)
     @rule(n=which, again=st.booleans(), follow=st.booleans(), fates=fates, cut=cuts)
-    def notification(
-        self, n: int, again: bool, follow: bool, fates: list[Fate], cut: str
-    ) -> None:
+    def notification(self, n: int, again: bool, follow: bool, fates: list[Fate], cut: str) -> None:
         hint = self._pick(self.bank.events, -n)
         if not again:
             self.bank.events.remove(hint)
@@ -150,10 +148,10 @@ class ShopMachine(RuleBasedStateMachine):
     # --- staff ----------------------------------------------------------------------------
 
     @precondition(there_is("charged"))
-    @rule(n=which, percent=st.sampled_from([30, 60, 100]), twice=st.booleans(), fates=fates, cut=cuts)
-    def staff_refund(
-        self, n: int, percent: int, twice: bool, fates: list[Fate], cut: str
-    ) -> None:
+    @rule(
+        n=which, percent=st.sampled_from([30, 60, 100]), twice=st.booleans(), fates=fates, cut=cuts
+    )
+    def staff_refund(self, n: int, percent: int, twice: bool, fates: list[Fate], cut: str) -> None:
         payment = self._pick(list(Payment.objects.exclude(captured_minor=0).order_by("id")), n)
         if payment is None:
             return

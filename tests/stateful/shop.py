@@ -62,9 +62,7 @@ class Shop:
         return place((product, quantity), now=self.now)
 
     def start(self, order: Any, method: str) -> payments.Started:
-        return orders.pay_order(
-            public_id=order.public_id, method=method, claim=None, now=self.now
-        )
+        return orders.pay_order(public_id=order.public_id, method=method, claim=None, now=self.now)
 
     def cancel(self, order: Any) -> None:
         orders.cancel_order(public_id=order.public_id, now=self.now)

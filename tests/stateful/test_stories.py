@@ -42,7 +42,7 @@ def profile() -> settings:
         database=None,
         print_blob=False,
         report_multiple_bugs=False,
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.generate,),
         verbosity=Verbosity.normal,
         # A story is long on purpose: 30 steps against a real database.
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
