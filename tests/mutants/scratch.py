@@ -92,7 +92,13 @@ class Scratch:
         ]  # fmt: skip
         try:
             done = subprocess.run(
-                command, cwd=self.tree, env=env, capture_output=True, text=True, timeout=SECONDS_MAX
+                command,
+                cwd=self.tree,
+                env=env,
+                capture_output=True,
+                check=False,
+                text=True,
+                timeout=SECONDS_MAX,
             )
         except subprocess.TimeoutExpired:
             return {}, f"did not end within {SECONDS_MAX} s"

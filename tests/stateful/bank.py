@@ -82,6 +82,7 @@ class Bank:
         self.complaints: list[str] = []
         self.refund_verdict = base.RefundState.DONE  # of the next one
         self.next_card_is_refused = False
+        self.forgotten: set[str] = set()  # the shop lost the commits that knew of them
         self.numbers = 0
 
     # --- what a merchant asks -------------------------------------------------------------
@@ -181,9 +182,9 @@ class Bank:
     def find(self, reference: str) -> Account | None:
         """The object as it is now: one whose time is over is closed."""
         account = self.accounts.get(reference)
-        if account and account.state is base.State.PENDING and not account.in_process:
-            if self.clock.now >= account.request.expires_at:
-                account.state = base.State.CLOSED
+        waiting = account and account.state is base.State.PENDING and not account.in_process
+        if account and waiting and self.clock.now >= account.request.expires_at:
+            account.state = base.State.CLOSED
         return account
 
     def charges(self, order_reference: str) -> list[Charge]:
@@ -200,6 +201,11 @@ class Bank:
                 if charge.transaction_id == transaction_id:
                     return charge
         return None
+
+    def refunds_in_doubt(self) -> bool:
+        """Some that no statement shows yet: only their rows know of them."""
+        pending = base.RefundState.PENDING
+        return bool(self.underway) or any(b.state is pending for b in self.refunds.values())
 
     def has_returned(self, refund_reference: str) -> bool:
         back = self.refunds.get(refund_reference)
@@ -231,7 +237,7 @@ class Bank:
 
     def _complain_of_a_second_key(self, request: base.CreateRequest) -> None:
         """A new key for the same order and method only after the old object is dead."""
-        for other in list(self.accounts):
+        for other in self.accounts.keys() - self.forgotten:
             account = self.find(other)
             same = account and (account.request.order_reference, account.request.method) == (
                 request.order_reference,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
@@ -191,21 +191,19 @@ def refund_snapshot(back: GivenBack) -> base.RefundSnapshot:
 
 
 def movements(account: Account, charge: Charge) -> list[base.StatementRow]:
-    took = base.StatementRow(
-        "charge", account.reference, "", charge.transaction_id, charge.amount_minor,
-        charge.currency, charge.at,
-    )  # fmt: skip
-    gave = [
-        base.StatementRow(
-            "refund",
+    def row(kind: str, refund: str, amount_minor: int, at: datetime) -> base.StatementRow:
+        return base.StatementRow(
+            kind,
             account.reference,
-            back.request.reference,
+            refund,
             charge.transaction_id,
-            back.request.amount_minor,
+            amount_minor,
             charge.currency,
-            back.at,
-        )  # fmt: skip
-        for back in charge.back
-        if back.state is base.RefundState.DONE
+            at,
+        )
+
+    given = [b for b in charge.back if b.state is base.RefundState.DONE]
+    return [
+        row("charge", "", charge.amount_minor, charge.at),
+        *(row("refund", b.request.reference, b.request.amount_minor, b.at) for b in given),
     ]
-    return [took, *gave]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from django.db import transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from payments.gateways import base
 from payments.models import Notification, Payment, Refund
 from shop.failpoints import POINTS
+from shop.problems import Problem
 from tests.factories import ProductFactory
-from tests.stateful import hearing, rest
+from tests.stateful import hearing, rest, sometimes
 from tests.stateful.gateway import SCRIPT, SIGNATURE, Fate
 from tests.stateful.promises import Promises
 from tests.stateful.shop import Shop, Story
@@ -26,6 +29,10 @@ spans = st.sampled_from([1, 4, 13, 31, 61, 301, 901, 1801, 3601])
 methods = st.sampled_from(["qr", "redirect", "card"])
 
 
+def known_to_the_shop() -> set[str]:
+    return set(Payment.objects.values_list("reference", flat=True))
+
+
 def there_is(what: str) -> Callable[[Any], bool]:
     return lambda machine: bool(getattr(machine, what))
 
@@ -34,6 +41,7 @@ class ShopMachine(RuleBasedStateMachine):
     """One shop, one good of which there are three pieces, and whoever comes."""
 
     shop: ClassVar[Shop]
+    reached: ClassVar[Counter[str]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,8 +50,7 @@ class ShopMachine(RuleBasedStateMachine):
         self.promises = Promises()
         self.shop.troubles.clear()
         self.orders: list[Any] = []
-        self.notes: list[int] = []
-        self.told: list[base.NotificationHint] = []
+        self.replica: Any = None
 
     @property
     def bank(self) -> Any:
@@ -59,6 +66,7 @@ class ShopMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.orders) < 3)
     @rule(quantity=st.integers(1, 2))
     def place(self, quantity: int) -> None:
+        self.replica = None  # an order that is lost itself owes nothing: not this story's
         order = self.shop.does(lambda: self.shop.place(self.good, quantity))
         if order is not None:
             self.orders.append(order)
@@ -207,6 +215,21 @@ class ShopMachine(RuleBasedStateMachine):
     def orders_stumble(self) -> None:
         hearing.Trouble.left = 1
 
+    @precondition(lambda self: self.replica is None)
+    @rule()
+    def replica_catches_up(self) -> None:
+        self.replica = transaction.savepoint()
+
+    @precondition(lambda self: self.replica is not None and not self.bank.refunds_in_doubt())
+    @rule()
+    def failover(self) -> None:
+        """Every commit since the replica's last one is lost; the statement is read first."""
+        transaction.savepoint_rollback(self.replica)
+        self.replica = None
+        self.promises.forget()
+        self.bank.forgotten = set(self.bank.accounts) - known_to_the_shop()
+        self.shop.reconcile()
+
     # --- the end of every step, and of the story --------------------------------------------
 
     @invariant()
@@ -216,8 +239,9 @@ class ShopMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            if self.orders and self.promises is not None:
+            if self.orders:
                 rest.come_to_rest(self.shop, self.promises)
+                self.reached.update(sometimes.reached())
         finally:
             self.story.__exit__()
 
@@ -247,21 +271,14 @@ class ShopMachine(RuleBasedStateMachine):
         """What somebody else does while the bank's answer is on its way to us."""
 
         def happen() -> None:
-            order = self._pick(self.orders, n)
-            payable = self._pick(self.payable, n)
-            if n % 2 and payable is not None:
-                self.bank.pay(payable)
-                for hint in self.bank.events[-1:]:
-                    self._quietly(lambda: self.shop.follows(self.shop.hears(hint)))
-            else:
-                self._quietly(lambda: self.shop.start(order, "qr"))
+            order, payable = self._pick(self.orders, n), self._pick(self.payable, n)
+            try:
+                if n % 2 and payable is not None:
+                    self.bank.pay(payable)
+                    self.shop.follows(self.shop.hears(self.bank.events[-1]))
+                else:
+                    self.shop.start(order, "qr")
+            except (Problem, hearing.Stumble):
+                return
 
         return happen
-
-    def _quietly(self, deed: Callable[[], object]) -> None:
-        from shop.problems import Problem  # noqa: PLC0415
-
-        try:
-            deed()
-        except (Problem, hearing.Stumble):
-            return

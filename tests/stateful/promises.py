@@ -89,7 +89,6 @@ class Promises:
             if row.transaction_id is not None:
                 assert row.state in ("captured", "surplus"), f"{row.reference} lost its money"
                 self.booked.add(row.transaction_id)
-        # Read by order: what is gone from one is gone from all.
 
     def forget(self) -> None:
         """Commits were lost: what they said is not held against the shop."""
@@ -115,7 +114,7 @@ def nobody_is_charged_more(number: str, account: Account) -> None:
 def paid_means_money(number: str, account: Account) -> None:
     if account.state not in ("paid", "refunded"):
         return
-    (settling,) = [row for row in account.rows if row.role == "settling"] or [None]
+    settling = next((row for row in account.rows if row.role == "settling"), None)
     assert settling is not None, f"{number} is {account.state} without a payment"
     charge = SCRIPT.bank.charge(settling.transaction_id or "")
     assert charge is not None, f"{number} is {account.state} without a charge"

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -29,6 +29,7 @@ from shop.idempotency import Replay
 from shop.problems import Problem
 from tests.factories import place
 from tests.stateful import hearing
+from tests.stateful.clock import BEGINNING
 from tests.stateful.gateway import SCRIPT, SIGNATURE, Fate, PowerCut
 
 #: Above it a second person approves; a lamp costs 19.99, so that a whole refund waits.
@@ -41,6 +42,7 @@ class Shop:
     def __init__(self) -> None:
         self.troubles: list[str] = []
         self.cut_at = ""
+        self.power_cuts = 0
 
     @property
     def now(self) -> datetime:
@@ -51,10 +53,13 @@ class Shop:
         SCRIPT.fates, self.cut_at = list(fates), cut_at
         try:
             return deed()
-        except (Problem, Replay, PowerCut, hearing.Stumble):
+        except PowerCut:
+            self.power_cuts += 1
+        except (Problem, Replay, hearing.Stumble, base.Unknown):
             return None
         finally:
             SCRIPT.fates, self.cut_at, SCRIPT.meanwhile = [], "", None
+        return None
 
     # --- shoppers -------------------------------------------------------------------------
 
@@ -105,8 +110,9 @@ class Shop:
         outbox.relay(now=self.now)
 
     def reconcile(self) -> None:
-        """The day's statement against our rows."""
-        for movement in movements(self.now.date()):
+        """Every day's statement against our rows."""
+        days = (self.now.date() - BEGINNING.date()).days
+        for movement in [m for n in range(days + 1) for m in movements(day_of(n))]:
             adopt(movement, owed=owed, now=self.now)
 
     # --- the bank's notifications ----------------------------------------------------------
@@ -119,6 +125,10 @@ class Shop:
     def follows(self, notes: list[int]) -> None:
         for note in notes:
             inbox.process(note, now=self.now)
+
+
+def day_of(number: int) -> date:
+    return BEGINNING.date() + timedelta(days=number)
 
 
 @contextmanager
