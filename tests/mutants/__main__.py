@@ -32,30 +32,28 @@ def main(argv: list[str]) -> int:
         parser.error(f"no such mutant: {', '.join(sorted(unknown))}")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        troubles = run(mutants, Path(folder), jobs=options.jobs)
-    print()
-    for trouble in troubles:
-        print(trouble)
-    killed = len(mutants) - len(troubles)
-    print(f"{killed} of {len(mutants)} mutants killed in {time.monotonic() - began:.0f} s")
+        alive, troubles = run(mutants, Path(folder), jobs=options.jobs)
+    print("", *troubles, sep="\n")
+    took = time.monotonic() - began
+    print(f"{len(mutants) - alive} of {len(mutants)} mutants killed in {took:.0f} s")
     return 1 if troubles else 0
 
 
-def run(mutants: list[Mutant], folder: Path, *, jobs: int) -> list[str]:
-    """What is wrong with each mutant that was not killed."""
+def run(mutants: list[Mutant], folder: Path, *, jobs: int) -> tuple[int, list[str]]:
+    """How many were not killed, and what is wrong with each."""
     free: Queue[Scratch] = Queue()
     shares = [mutants[job::jobs] for job in range(jobs)]
     with ThreadPoolExecutor(jobs) as pool:
         scratches = [Scratch(copy_of_the_code(folder / str(job)), job) for job in range(jobs)]
-        told = pool.map(Scratch.all_pass_unpatched, scratches, shares)
-        wrong = [trouble for trouble in told if trouble]
-        if wrong:
-            return wrong * len(mutants)
+        told = list(pool.map(Scratch.all_pass_unpatched, scratches, shares))
+        if any(told):
+            return len(mutants), [trouble for trouble in told if trouble]
         for scratch in scratches:
             free.put(scratch)
         # The slow ones first: they make databases of their own.
         order = sorted(mutants, key=lambda m: not m.needs_its_own_database)
-        return [trouble for trouble in pool.map(lambda m: one(m, free), order) if trouble]
+        troubles = [trouble for trouble in pool.map(lambda m: one(m, free), order) if trouble]
+    return len(troubles), troubles
 
 
 def one(mutant: Mutant, free: Queue[Scratch]) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from shop.embedded.process import dies_with_us
 from tests.mutants.patches import PROJECT, DoesNotApply, Mutant
 
 COPIED = [
@@ -85,11 +87,20 @@ class Scratch:
             "MUTANT_TREE": str(self.tree),
             "MUTANT_MODULES": " ".join(modules),
             "MUTANT_VERDICT": str(verdict),
+            # Half of a short run would be the loading of plugins that it has no use for.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }
         command = [
-            sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider",
-            "-p", "no:xdist", "-p", "tests.mutants.verdict", way, *tests,
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "pytest_django.plugin",
+        ]
+        command += ["-p", "tests.mutants.verdict", way, *tests]
         try:
             done = subprocess.run(
                 command,
@@ -99,11 +110,15 @@ class Scratch:
                 check=False,
                 text=True,
                 timeout=SECONDS_MAX,
+                preexec_fn=dies_with_us(signal.SIGKILL),
             )
         except subprocess.TimeoutExpired:
             return {}, f"did not end within {SECONDS_MAX} s"
         if not verdict.exists():
-            return {}, f"pytest did not run: {(done.stdout + done.stderr)[-2000:]}"
+            return (
+                {},
+                f"does not import, or pytest did not run: {(done.stdout + done.stderr)[-2000:]}",
+            )
         told = json.loads(verdict.read_text())
         if broken := {m: how for m, how in told["imported"].items() if how != "yes"}:
             return {}, f"does not import: {broken}"

@@ -140,6 +140,16 @@ class Bank:
         found = [self.find(reference) for reference in self.accounts]
         return [a for a in found if a and a.state is base.State.PENDING and not a.in_process]
 
+    def run_out(self) -> list[Account]:
+        """Pages whose time is over and whose bank may take the money all the same."""
+        return [
+            account
+            for account in map(self.find, list(self.accounts))
+            if account
+            and account.state is base.State.CLOSED
+            and account.request.method == "redirect"
+        ]
+
     def pay(self, account: Account, amount_minor: int | None = None) -> None:
         request = account.request
         self._charge(account, amount_minor or request.amount_minor, request.currency)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -26,7 +27,10 @@ cuts = st.sampled_from([""] * 12 + sorted(POINTS))
 which = st.integers(0, 7)
 #: A poll's pause, a lease, a QR's life, an order's life, and the end of every horizon.
 spans = st.sampled_from([1, 4, 13, 31, 61, 301, 901, 1801, 3601])
+#: Most people come at once, some after a while.
+waits = st.sampled_from([0, 0, 0, 0, 4, 13, 61, 901, 1801])
 methods = st.sampled_from(["qr", "redirect", "card"])
+percents = st.sampled_from([30, 60, 100, 100])
 
 
 def known_to_the_shop() -> set[str]:
@@ -51,6 +55,7 @@ class ShopMachine(RuleBasedStateMachine):
         self.shop.troubles.clear()
         self.orders: list[Any] = []
         self.replica: Any = None
+        self.waiting: list[tuple[str, int]] = []  # refunds for a second person
 
     @property
     def bank(self) -> Any:
@@ -63,7 +68,7 @@ class ShopMachine(RuleBasedStateMachine):
 
     # --- shoppers -------------------------------------------------------------------------
 
-    @precondition(lambda self: len(self.orders) < 3)
+    @precondition(lambda self: len(self.orders) < 2)
     @rule(quantity=st.integers(1, 2))
     def place(self, quantity: int) -> None:
         self.replica = None  # an order that is lost itself owes nothing: not this story's
@@ -71,23 +76,38 @@ class ShopMachine(RuleBasedStateMachine):
         if order is not None:
             self.orders.append(order)
 
-    @rule(n=which, method=methods, fates=fates, cut=cuts, refused=st.booleans())
-    def start(self, n: int, method: str, fates: list[Fate], cut: str, refused: bool) -> None:
-        self.bank.next_card_is_refused = refused
+    @rule(n=which, wait=waits, method=methods, fates=fates, cut=cuts)
+    def start(self, n: int, wait: int, method: str, fates: list[Fate], cut: str) -> None:
+        SCRIPT.clock.forward(wait)
         order = self._pick(self.orders, n)
         SCRIPT.meanwhile = self._meanwhile(n)
         self.shop.does(lambda: self.shop.start(order, method), fates, cut)
 
     @precondition(there_is("payable"))
-    @rule(n=which, how=st.sampled_from(["pays"] * 6 + ["slowly", "wrongly", "declined"]))
-    def shopper_at_the_bank(self, n: int, how: str) -> None:
+    @rule(n=which)
+    def pays(self, n: int) -> None:
+        self.bank.pay(self._pick(self.payable, n))
+
+    @precondition(there_is("payable"))
+    @rule(n=which, how=st.sampled_from(["slowly", "wrongly", "declined"]))
+    def pays_oddly(self, n: int, how: str) -> None:
         account = self._pick(self.payable, n)
         if how == "slowly":
             self.bank.pay_slowly(account)
         elif how == "declined":
             self.bank.decline(account)
         else:
-            self.bank.pay(account, 100 if how == "wrongly" else None)
+            self.bank.pay(account, 100)
+
+    @precondition(there_is("run_out"))
+    @rule(n=which)
+    def pays_what_had_run_out(self, n: int) -> None:
+        """The page was open and the bank took it, whatever it had told us before."""
+        self.bank.pay(self._pick(self.run_out, n))
+
+    @rule()
+    def next_card_is_refused(self) -> None:
+        self.bank.next_card_is_refused = True
 
     @precondition(there_is("charged"))
     @rule(n=which)
@@ -95,8 +115,9 @@ class ShopMachine(RuleBasedStateMachine):
         """A second transaction under one reference."""
         self.bank.pay(self._pick(self.charged, n))
 
-    @rule(n=which, fates=fates, cut=cuts)
-    def cancel(self, n: int, fates: list[Fate], cut: str) -> None:
+    @rule(n=which, wait=waits, fates=fates, cut=cuts)
+    def cancel(self, n: int, wait: int, fates: list[Fate], cut: str) -> None:
+        SCRIPT.clock.forward(wait)
         order = self._pick(self.orders, n)
         SCRIPT.meanwhile = self._meanwhile(n)
         self.shop.does(lambda: self.shop.cancel(order), fates, cut)
@@ -156,29 +177,26 @@ class ShopMachine(RuleBasedStateMachine):
     # --- staff ----------------------------------------------------------------------------
 
     @precondition(there_is("charged"))
-    @rule(
-        n=which, percent=st.sampled_from([30, 60, 100]), twice=st.booleans(), fates=fates, cut=cuts
-    )
+    @rule(n=which, percent=percents, twice=st.booleans(), fates=fates, cut=cuts)
     def staff_refund(self, n: int, percent: int, twice: bool, fates: list[Fate], cut: str) -> None:
         payment = self._pick(list(Payment.objects.exclude(captured_minor=0).order_by("id")), n)
         if payment is None:
             return
         seen_minor = payment.refunded_minor + payment.refund_pending_minor
-        amount_minor = max(1, payment.captured_minor * percent // 100)
+        amount_minor = max(1, (payment.captured_minor - seen_minor) * percent // 100)
+        ask = partial(self.shop.refund, payment.reference, amount_minor, seen_minor)
         for _ in range(1 + twice):
-            self.shop.does(
-                lambda: self.shop.refund(payment.reference, amount_minor, seen_minor), fates, cut
-            )
+            view = self.shop.does(ask, fates, cut)
+            if view is not None and view.state == "requested":
+                self.waiting.append((view.reference, view.amount_minor))
         asked = Refund.objects.filter(payment=payment, seen_refunded_minor=seen_minor, kind="staff")
         assert asked.exclude(state="failed").count() <= 1, "one figure was refunded from twice"
 
+    @precondition(there_is("waiting"))
     @rule(n=which, fates=fates, cut=cuts)
     def second_person(self, n: int, fates: list[Fate], cut: str) -> None:
-        refund = self._pick(list(Refund.objects.filter(state="requested").order_by("id")), n)
-        if refund is not None:
-            self.shop.does(
-                lambda: self.shop.approve(refund.reference, refund.amount_minor), fates, cut
-            )
+        reference, amount_minor = self._pick(self.waiting, n)
+        self.shop.does(lambda: self.shop.approve(reference, amount_minor), fates, cut)
 
     # --- time and workers -----------------------------------------------------------------
 
@@ -199,8 +217,9 @@ class ShopMachine(RuleBasedStateMachine):
         if account is not None and Payment.objects.filter(reference=account).exists():
             self.shop.does(lambda: self.shop.poll(account), fates, cut)
 
-    @rule(fates=fates, cut=cuts)
-    def sweep_orders(self, fates: list[Fate], cut: str) -> None:
+    @rule(wait=waits, fates=fates, cut=cuts)
+    def sweep_orders(self, wait: int, fates: list[Fate], cut: str) -> None:
+        SCRIPT.clock.forward(wait)
         self.shop.does(self.shop.sweep_orders, fates, cut)
 
     @rule(cut=cuts)
@@ -249,7 +268,11 @@ class ShopMachine(RuleBasedStateMachine):
 
     @property
     def payable(self) -> list[Any]:
-        return list(self.bank.payable())
+        return self.bank.payable()
+
+    @property
+    def run_out(self) -> list[Any]:
+        return self.bank.run_out()
 
     @property
     def charged(self) -> list[Any]:

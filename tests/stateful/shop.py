@@ -8,6 +8,7 @@ decide alone. The power can be cut at every named point and at each call to the 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -32,8 +33,8 @@ from tests.stateful import hearing
 from tests.stateful.clock import BEGINNING
 from tests.stateful.gateway import SCRIPT, SIGNATURE, Fate, PowerCut
 
-#: Above it a second person approves; a lamp costs 19.99, so that a whole refund waits.
-APPROVAL_LIMIT_MINOR = 1500
+#: Above it a second person approves: a piece costs 19.99, so that two pieces wait.
+APPROVAL_LIMIT_MINOR = 2500
 
 
 class Shop:
@@ -148,13 +149,16 @@ def opened(shop: Shop, settings: Any) -> Iterator[None]:
 
     class Log:
         def exception(self, event: str, **known: Any) -> None:
-            shop.troubles.append(f"{event} {known}")
+            error = sys.exc_info()[1]
+            if not isinstance(error, hearing.Stumble):
+                shop.troubles.append(f"{event} {known} {error!r}")
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (asking, refunding, sweeping, breaker, sweeps):
             patch.setattr(module, "time", SCRIPT.clock)
         patch.setattr(failpoints, "reach", reach)
         patch.setattr(sweeping, "log", Log())
+        patch.setattr(outbox, "log", Log())
         patch.setattr(courtesy.pause, "active", lambda: True)
         _forget_adapters()
         yield
