@@ -140,6 +140,17 @@ class Bank:
         found = [self.find(reference) for reference in self.accounts]
         return [a for a in found if a and a.state is base.State.PENDING and not a.in_process]
 
+    def charged(self) -> list[Account]:
+        return [a for a in self.accounts.values() if a.charges]
+
+    def in_process(self) -> list[Account]:
+        return [a for a in self.accounts.values() if a.in_process]
+
+    def returns(self) -> list[GivenBack]:
+        """Refunds that may still come to another end."""
+        final = base.RefundState.FAILED
+        return [b for b in self.refunds.values() if b.state is not final]
+
     def run_out(self) -> list[Account]:
         """Pages whose time is over and whose bank may take the money all the same."""
         return [

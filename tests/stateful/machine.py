@@ -9,36 +9,34 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from payments.gateways import base
 from payments.models import Notification, Payment, Refund
-from shop.failpoints import POINTS
 from shop.problems import Problem
 from tests.factories import ProductFactory
 from tests.stateful import hearing, rest, sometimes
+from tests.stateful.deeds import (
+    at_the_bank,
+    choose,
+    cuts,
+    deed,
+    deeds_of,
+    fates,
+    long_spans,
+    methods,
+    percents,
+    spans,
+    waits,
+    which,
+)
 from tests.stateful.gateway import SCRIPT, SIGNATURE, Fate
 from tests.stateful.promises import Promises
 from tests.stateful.shop import Shop, Story
 
-#: Half of all calls are answered; the other half go wrong in one of the other ways.
-fates = st.lists(st.sampled_from([Fate.ANSWERED] * 6 + list(Fate)), max_size=3)
-cuts = st.sampled_from([""] * 12 + sorted(POINTS))
-which = st.integers(0, 7)
-#: A poll's pause, a lease, a QR's life, an order's life, and the end of every horizon.
-spans = st.sampled_from([1, 4, 13, 31, 61, 301, 901, 1801, 3601])
-#: Most people come at once, some after a while.
-waits = st.sampled_from([0, 0, 0, 0, 4, 13, 61, 901, 1801])
-methods = st.sampled_from(["qr", "redirect", "card"])
-percents = st.sampled_from([30, 60, 100, 100])
-
 
 def known_to_the_shop() -> set[str]:
     return set(Payment.objects.values_list("reference", flat=True))
-
-
-def there_is(what: str) -> Callable[[Any], bool]:
-    return lambda machine: bool(getattr(machine, what))
 
 
 class ShopMachine(RuleBasedStateMachine):
@@ -66,32 +64,39 @@ class ShopMachine(RuleBasedStateMachine):
         self.good = ProductFactory(stock=3)
         self.orders.append(self.shop.place(self.good, quantity))
 
+    @rule(data=st.data())
+    def then(self, data: Any) -> None:
+        name, told = choose(self, DEEDS, data)
+        getattr(self, name)(**told)
+
     # --- shoppers -------------------------------------------------------------------------
 
-    @precondition(lambda self: len(self.orders) < 2)
-    @rule(quantity=st.integers(1, 2))
+    @deed(when=lambda self: len(self.orders) < 2, quantity=st.integers(1, 2))
     def place(self, quantity: int) -> None:
         self.replica = None  # an order that is lost itself owes nothing: not this story's
         order = self.shop.does(lambda: self.shop.place(self.good, quantity))
         if order is not None:
             self.orders.append(order)
 
-    @rule(n=which, wait=waits, method=methods, fates=fates, cut=cuts)
+    @deed(6, n=which, wait=waits, method=methods, fates=fates, cut=cuts)
     def start(self, n: int, wait: int, method: str, fates: list[Fate], cut: str) -> None:
         SCRIPT.clock.forward(wait)
         order = self._pick(self.orders, n)
         SCRIPT.meanwhile = self._meanwhile(n)
         self.shop.does(lambda: self.shop.start(order, method), fates, cut)
 
-    @precondition(there_is("payable"))
-    @rule(n=which)
+    @deed(5, when=at_the_bank("payable"), n=which)
     def pays(self, n: int) -> None:
-        self.bank.pay(self._pick(self.payable, n))
+        self.bank.pay(self._pick(self.bank.payable(), n))
 
-    @precondition(there_is("payable"))
-    @rule(n=which, how=st.sampled_from(["slowly", "wrongly", "declined"]))
+    @deed(
+        2,
+        when=at_the_bank("payable"),
+        n=which,
+        how=st.sampled_from(["slowly", "wrongly", "declined"]),
+    )
     def pays_oddly(self, n: int, how: str) -> None:
-        account = self._pick(self.payable, n)
+        account = self._pick(self.bank.payable(), n)
         if how == "slowly":
             self.bank.pay_slowly(account)
         elif how == "declined":
@@ -99,48 +104,51 @@ class ShopMachine(RuleBasedStateMachine):
         else:
             self.bank.pay(account, 100)
 
-    @precondition(there_is("run_out"))
-    @rule(n=which)
+    @deed(2, when=at_the_bank("run_out"), n=which)
     def pays_what_had_run_out(self, n: int) -> None:
         """The page was open and the bank took it, whatever it had told us before."""
-        self.bank.pay(self._pick(self.run_out, n))
+        self.bank.pay(self._pick(self.bank.run_out(), n))
 
-    @rule()
+    @deed()
     def next_card_is_refused(self) -> None:
         self.bank.next_card_is_refused = True
 
-    @precondition(there_is("charged"))
-    @rule(n=which)
+    @deed(when=at_the_bank("charged"), n=which)
     def pays_once_more(self, n: int) -> None:
         """A second transaction under one reference."""
-        self.bank.pay(self._pick(self.charged, n))
+        self.bank.pay(self._pick(self.bank.charged(), n))
 
-    @rule(n=which, wait=waits, fates=fates, cut=cuts)
+    @deed(2, n=which, wait=waits, fates=fates, cut=cuts)
     def cancel(self, n: int, wait: int, fates: list[Fate], cut: str) -> None:
         SCRIPT.clock.forward(wait)
         order = self._pick(self.orders, n)
         SCRIPT.meanwhile = self._meanwhile(n)
         self.shop.does(lambda: self.shop.cancel(order), fates, cut)
 
-    @rule(n=which, fates=fates)
+    @deed(n=which, fates=fates)
     def says_paid(self, n: int, fates: list[Fate]) -> None:
         order = self._pick(self.orders, n)
         self.shop.does(lambda: self.shop.says_paid(order), fates)
 
     # --- the bank -------------------------------------------------------------------------
 
-    @precondition(lambda self: self.bank.underway)
-    @rule()
+    @deed(2, when=lambda self: self.bank.underway)
     def late_requests_arrive(self) -> None:
         self.bank.deliver_late_requests()
 
-    @precondition(there_is("in_process"))
-    @rule(n=which)
+    @deed(2, when=at_the_bank("in_process"), n=which)
     def money_lands(self, n: int) -> None:
-        self.bank.money_lands(self._pick(self.in_process, n))
+        self.bank.money_lands(self._pick(self.bank.in_process(), n))
 
-    @precondition(lambda self: self.bank.events)
-    @rule(n=which, again=st.booleans(), follow=st.booleans(), fates=fates, cut=cuts)
+    @deed(
+        4,
+        when=lambda self: self.bank.events,
+        n=which,
+        again=st.booleans(),
+        follow=st.booleans(),
+        fates=fates,
+        cut=cuts,
+    )
     def notification(self, n: int, again: bool, follow: bool, fates: list[Fate], cut: str) -> None:
         hint = self._pick(self.bank.events, -n)
         if not again:
@@ -149,8 +157,7 @@ class ShopMachine(RuleBasedStateMachine):
         if notes and follow:
             self.shop.does(lambda: self.shop.follows(notes), fates, cut)
 
-    @precondition(there_is("charged"))
-    @rule(n=which)
+    @deed(when=at_the_bank("charged"), n=which)
     def forged_notification(self, n: int) -> None:
         account = self._pick(list(self.bank.accounts.values()), n)
         hint = base.NotificationHint(f"forged-{n}", "payment.paid", account.reference)
@@ -165,19 +172,30 @@ class ShopMachine(RuleBasedStateMachine):
         notes = self.shop.does(lambda: self.shop.hears(hint, SIGNATURE))
         self.shop.does(lambda: self.shop.follows(notes or []))
 
-    @precondition(there_is("returns"))
-    @rule(n=which, state=st.sampled_from([base.RefundState.DONE, base.RefundState.FAILED]))
+    @deed(
+        2,
+        when=at_the_bank("returns"),
+        n=which,
+        state=st.sampled_from([base.RefundState.DONE, base.RefundState.FAILED]),
+    )
     def bank_decides_a_refund(self, n: int, state: base.RefundState) -> None:
-        self.bank.decide(self._pick(self.returns, n), state)
+        self.bank.decide(self._pick(self.bank.returns(), n), state)
 
-    @rule(state=st.sampled_from([base.RefundState.PENDING, base.RefundState.FAILED]))
+    @deed(state=st.sampled_from([base.RefundState.PENDING, base.RefundState.FAILED]))
     def next_refund_is_not_done_at_once(self, state: base.RefundState) -> None:
         self.bank.refund_verdict = state
 
     # --- staff ----------------------------------------------------------------------------
 
-    @precondition(there_is("charged"))
-    @rule(n=which, percent=percents, twice=st.booleans(), fates=fates, cut=cuts)
+    @deed(
+        4,
+        when=at_the_bank("charged"),
+        n=which,
+        percent=percents,
+        twice=st.booleans(),
+        fates=fates,
+        cut=cuts,
+    )
     def staff_refund(self, n: int, percent: int, twice: bool, fates: list[Fate], cut: str) -> None:
         payment = self._pick(list(Payment.objects.exclude(captured_minor=0).order_by("id")), n)
         if payment is None:
@@ -192,55 +210,56 @@ class ShopMachine(RuleBasedStateMachine):
         asked = Refund.objects.filter(payment=payment, seen_refunded_minor=seen_minor, kind="staff")
         assert asked.exclude(state="failed").count() <= 1, "one figure was refunded from twice"
 
-    @precondition(there_is("waiting"))
-    @rule(n=which, fates=fates, cut=cuts)
+    @deed(3, when=lambda self: self.waiting, n=which, fates=fates, cut=cuts)
     def second_person(self, n: int, fates: list[Fate], cut: str) -> None:
         reference, amount_minor = self._pick(self.waiting, n)
         self.shop.does(lambda: self.shop.approve(reference, amount_minor), fates, cut)
 
     # --- time and workers -----------------------------------------------------------------
 
-    @rule(seconds=spans)
+    @deed(seconds=long_spans)
+    def hours_pass(self, seconds: int) -> None:
+        SCRIPT.clock.forward(seconds)
+
+    @deed(2, seconds=spans)
     def time_passes(self, seconds: int) -> None:
         SCRIPT.clock.forward(seconds)
 
-    @rule(fates=fates, cut=cuts, seconds=spans, n=which)
+    @deed(4, fates=fates, cut=cuts, seconds=spans, n=which)
     def sweep(self, fates: list[Fate], cut: str, seconds: int, n: int) -> None:
         SCRIPT.clock.forward(seconds)
         SCRIPT.meanwhile = self._meanwhile(n)
         self.shop.does(self.shop.sweep, fates, cut)
 
-    @rule(n=which, fates=fates, cut=cuts)
+    @deed(2, n=which, fates=fates, cut=cuts)
     def poll(self, n: int, fates: list[Fate], cut: str) -> None:
         account = self._pick(list(self.bank.accounts), n)
         SCRIPT.meanwhile = self._meanwhile(n)
         if account is not None and Payment.objects.filter(reference=account).exists():
             self.shop.does(lambda: self.shop.poll(account), fates, cut)
 
-    @rule(wait=waits, fates=fates, cut=cuts)
+    @deed(2, wait=waits, fates=fates, cut=cuts)
     def sweep_orders(self, wait: int, fates: list[Fate], cut: str) -> None:
         SCRIPT.clock.forward(wait)
         self.shop.does(self.shop.sweep_orders, fates, cut)
 
-    @rule(cut=cuts)
+    @deed(cut=cuts)
     def relay(self, cut: str) -> None:
         self.shop.does(self.shop.relay, cut_at=cut)
 
-    @rule(fates=fates)
+    @deed(fates=fates)
     def reconcile(self, fates: list[Fate]) -> None:
         self.shop.does(self.shop.reconcile, fates)
 
-    @rule()
+    @deed()
     def orders_stumble(self) -> None:
         hearing.Trouble.left = 1
 
-    @precondition(lambda self: self.replica is None)
-    @rule()
+    @deed(when=lambda self: self.replica is None)
     def replica_catches_up(self) -> None:
         self.replica = transaction.savepoint()
 
-    @precondition(lambda self: self.replica is not None and not self.bank.refunds_in_doubt())
-    @rule()
+    @deed(when=lambda self: self.replica is not None and not self.bank.refunds_in_doubt())
     def failover(self) -> None:
         """Every commit since the replica's last one is lost; the statement is read first."""
         transaction.savepoint_rollback(self.replica)
@@ -264,29 +283,6 @@ class ShopMachine(RuleBasedStateMachine):
         finally:
             self.story.__exit__()
 
-    # --- what there is ----------------------------------------------------------------------
-
-    @property
-    def payable(self) -> list[Any]:
-        return self.bank.payable()
-
-    @property
-    def run_out(self) -> list[Any]:
-        return self.bank.run_out()
-
-    @property
-    def charged(self) -> list[Any]:
-        return [a for a in self.bank.accounts.values() if a.charges]
-
-    @property
-    def in_process(self) -> list[Any]:
-        return [a for a in self.bank.accounts.values() if a.in_process]
-
-    @property
-    def returns(self) -> list[Any]:
-        final = base.RefundState.FAILED
-        return [b for b in self.bank.refunds.values() if b.state is not final]
-
     def _pick(self, things: Any, n: int) -> Any:
         return things[n % len(things)] if things else None
 
@@ -294,7 +290,7 @@ class ShopMachine(RuleBasedStateMachine):
         """What somebody else does while the bank's answer is on its way to us."""
 
         def happen() -> None:
-            order, payable = self._pick(self.orders, n), self._pick(self.payable, n)
+            order, payable = self._pick(self.orders, n), self._pick(self.bank.payable(), n)
             try:
                 if n % 2 and payable is not None:
                     self.bank.pay(payable)
@@ -305,3 +301,6 @@ class ShopMachine(RuleBasedStateMachine):
                 return
 
         return happen
+
+
+DEEDS = deeds_of(ShopMachine)

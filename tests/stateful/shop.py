@@ -141,6 +141,7 @@ def opened(shop: Shop, settings: Any) -> Iterator[None]:
     settings.PAYMENT_METHODS = {m: ("scripted", m) for m in ("qr", "redirect", "card")}
     settings.OUTBOX_SUBSCRIBERS = hearing.SUBSCRIBERS
     settings.REFUND_APPROVAL_LIMIT_MINOR = {"EUR": APPROVAL_LIMIT_MINOR}
+    settings.ORDER_LIFETIME = timedelta(hours=2)
     settings.NEW_PAYMENTS_PER_MINUTE = 1000  # its own tests count starts; here they are wanted
 
     def reach(point: str) -> None:
