@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 # Linters and types read the settings without any server.
 OFFLINE := DEBUG=1 SECRET_KEY=only-for-checks
 
-.PHONY: help demo test check format lint types contracts migrations unit states requirements clean reset
+.PHONY: help demo test check format lint types contracts migrations unit mutants stories states requirements clean reset
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -20,7 +20,7 @@ help: ## List the targets
 demo: $(VENV)/.runtime ## Run the whole shop here: database, cache, bank, worker, web. Ctrl-C stops it
 	@exec $(BIN)/python manage.py demo
 
-test: $(VENV)/.dev browser check unit ## Set up and test everything; what .ci/run calls
+test: $(VENV)/.dev browser check unit mutants ## Set up and test everything; what .ci/run calls
 
 check: format-check lint types contracts migrations
 
@@ -79,6 +79,16 @@ unit: $(VENV)/.dev browser ## Run the tests alone
 	@echo "The tests pass, and none is skipped"
 	@$(BIN)/python -m shop.embedded run --name test --quick -- \
 		env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),3) --dist worksteal $(TESTS)
+
+mutants: $(VENV)/.dev ## Take each guard of the money out of the code and see a test fail
+	@echo "Each guard of the money has a test that fails without it"
+	@$(BIN)/python -m shop.embedded run --name mutants --quick -- \
+		env $(OFFLINE) $(BIN)/python -m tests.mutants $(MUTANTS)
+
+stories: $(VENV)/.dev ## Tell 10,000 random stories of 50 steps to the real services (about an hour)
+	@STORIES=$(or $(STORIES),10000) STEPS=$(or $(STEPS),50) $(BIN)/python -m shop.embedded run \
+		--name stories --quick -- env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),2) \
+		--dist worksteal tests/stateful
 
 states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
 	@$(OFFLINE) $(BIN)/python manage.py states > docs/payment-states.md

@@ -65,9 +65,9 @@ def test_a_failing_now_keeps_the_fact_and_the_relay_delivers_it(wired):
     listeners.failing.add("first")
     ring()
     assert heard() == heard("second") == ["PO-1"]
-    message = OutboxMessage.objects.get()
-    assert (message.subscriber, message.tries) == (FIRST, 1)
-    assert "first is broken" in message.last_error
+    kept = list(OutboxMessage.objects.values_list("subscriber", "tries", "last_error"))
+    assert [message[:2] for message in kept] == [(FIRST, 1)]
+    assert "first is broken" in kept[0][2]
     listeners.failing.clear()
     assert relay() == 1
     assert heard("first") == ["PO-1"]
