@@ -21,11 +21,11 @@ def collected(file: str) -> frozenset[str]:
     found = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-            found |= {f"{node.name}::{name}" for name in tests_among(node.body)}
-    return frozenset(found | tests_among(ast.parse(path.read_text()).body))
+            found |= {f"{node.name}::{name}" for name in named_tests(node.body)}
+    return frozenset(found | named_tests(ast.parse(path.read_text()).body))
 
 
-def tests_among(body: list[ast.stmt]) -> set[str]:
+def named_tests(body: list[ast.stmt]) -> set[str]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     return {n.name for n in body if isinstance(n, functions) and n.name.startswith("test_")}
 
