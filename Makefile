@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 # Linters and types read the settings without any server.
 OFFLINE := DEBUG=1 SECRET_KEY=only-for-checks
 
-.PHONY: help demo test check format lint types contracts migrations unit states requirements clean reset
+.PHONY: help demo test check format lint types contracts migrations unit security states requirements clean reset
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -79,6 +79,13 @@ unit: $(VENV)/.dev browser ## Run the tests alone
 	@echo "The tests pass, and none is skipped"
 	@$(BIN)/python -m shop.embedded run --name test --quick -- \
 		env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),3) --dist worksteal $(TESTS)
+
+# A few minutes: some 2,500 made-up requests, where `make test` sends some 500.
+security: $(VENV)/.dev ## Attack the API with thousands of made-up requests; SEED=… for others
+	@echo "Thousands of requests made up from the OpenAPI description get its answers"
+	@$(BIN)/python -m shop.embedded run --name test --quick -- env $(OFFLINE) \
+		OPENAPI_EXAMPLES=250 OPENAPI_CASES_MIN=2000 OPENAPI_SEED=$(or $(SEED),1) \
+		$(BIN)/python -m pytest -q -s -p no:randomly tests/security/test_openapi.py
 
 states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
 	@$(OFFLINE) $(BIN)/python manage.py states > docs/payment-states.md

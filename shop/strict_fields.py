@@ -45,7 +45,7 @@ class StrictBody(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class StrictBodyShape(OpenApiSerializerExtension):
+class StrictBodyShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """The description says too that no other field is taken."""
 
     target_class = StrictBody

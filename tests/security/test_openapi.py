@@ -88,7 +88,7 @@ def run(shop: Stack, staff: dict[str, str], report: Path) -> subprocess.Complete
 
 
 def test_requests_made_up_from_the_description_get_its_answers(
-    described_shop: Stack, django_user_model: Any, tmp_path: Path
+    described_shop: Stack, django_user_model: Any, tmp_path: Path, capsys: Any
 ) -> None:
     chief = django_user_model.objects.create_superuser("chief", "chief@payonce.example", "x")
     staff = {"Authorization": f"Token {Token.objects.create(user=chief).key}"}
@@ -96,6 +96,8 @@ def test_requests_made_up_from_the_description_get_its_answers(
     done = run(described_shop, staff, report)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
     told = json.loads(report.read_text())
+    with capsys.disabled():
+        sys.stdout.write(f"\n{told['test_cases']['generated']} requests, seed {told['seed']}\n")
     assert told["test_cases"]["generated"] >= CASES_MIN, told["test_cases"]
     assert told["test_cases"]["with_failures"] == 0
     assert told["operations"]["tested"] == told["operations"]["total"] == len(told["valid_rates"])
