@@ -80,7 +80,7 @@ unit: $(VENV)/.dev browser ## Run the tests alone
 	@$(BIN)/python -m shop.embedded run --name test --quick -- \
 		env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),3) --dist worksteal $(TESTS)
 
-# A few minutes: some 2,500 made-up requests, where `make test` sends some 500.
+# Some minutes: more than 2,000 made-up requests, where `make test` sends some 500.
 security: $(VENV)/.dev ## Attack the API with thousands of made-up requests; SEED=… for others
 	@echo "Thousands of requests made up from the OpenAPI description get its answers"
 	@$(BIN)/python -m shop.embedded run --name test --quick -- env $(OFFLINE) \
