@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 OFFLINE := DEBUG=1 SECRET_KEY=only-for-checks
 
 .PHONY: help demo test check format lint types contracts migrations unit mutants stories states requirements clean reset
+.PHONY: help demo test check format lint types contracts migrations unit security states requirements clean reset
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -89,6 +90,12 @@ stories: $(VENV)/.dev ## Tell 10,000 random stories of 50 steps to the real serv
 	@STORIES=$(or $(STORIES),10000) STEPS=$(or $(STEPS),50) $(BIN)/python -m shop.embedded run \
 		--name stories --quick -- env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),2) \
 		--dist worksteal tests/stateful
+# Some minutes: more than 2,000 made-up requests, where `make test` sends some 500.
+security: $(VENV)/.dev ## Attack the API with thousands of made-up requests; SEED=… for others
+	@echo "Thousands of requests made up from the OpenAPI description get its answers"
+	@$(BIN)/python -m shop.embedded run --name test --quick -- env $(OFFLINE) \
+		OPENAPI_EXAMPLES=250 OPENAPI_CASES_MIN=2000 OPENAPI_SEED=$(or $(SEED),1) \
+		$(BIN)/python -m pytest -q -s -p no:randomly tests/security/test_openapi.py
 
 states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
 	@$(OFFLINE) $(BIN)/python manage.py states > docs/payment-states.md

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.http import parse_etags
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,15 +19,24 @@ from orders.devices import device_of
 from orders.pricing import Wish
 from orders.problems import OrderNotFound
 from shop.idempotency import Claim, Replay, fingerprint, key_of
+from shop.openapi import KEY, problems
+from shop.strict_fields import StrictBody
 
-KEY = OpenApiParameter(
-    "Idempotency-Key",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    required=True,
-    description="16 to 128 visible ASCII characters; the same for every repeat.",
+ORDER = OpenApiParameter(
+    "public_id",
+    {"type": "string", "pattern": f"^{lookups.PUBLIC_ID_FORM.pattern}$"},
+    OpenApiParameter.PATH,
+    description="The order's address; who knows it may act on the order.",
 )
-PROBLEM = shapes.ProblemSerializer
+CURRENCY = OpenApiParameter(
+    "currency",
+    {"type": "string", "enum": list(settings.CURRENCIES), "default": settings.DEFAULT_CURRENCY},
+    description="ISO 4217",
+)
+ETAG = OpenApiParameter(
+    "ETag", str, OpenApiParameter.HEADER, required=True, response=[200, 304],
+    description="Changes with the state.",
+)  # fmt: skip
 
 
 class ShopperView(APIView):
@@ -44,7 +52,7 @@ class ShopperView(APIView):
         """Wraps every use of a public id: wrong ones are counted."""
         return lookups.counting_misses(self.request.META.get("REMOTE_ADDR", ""))
 
-    def body(self, shape: type[shapes.StrictBody]) -> dict[str, Any]:
+    def body(self, shape: type[StrictBody]) -> dict[str, Any]:
         """The request's fields, checked. Raises ValidationError or UnsupportedMediaType."""
         asked = shape(data=self.request.data)
         asked.is_valid(raise_exception=True)
@@ -77,8 +85,8 @@ class Products(ShopperView):
 
     @extend_schema(
         operation_id="list_products",
-        parameters=[OpenApiParameter("currency", str, description="ISO 4217; default EUR.")],
-        responses={200: shapes.ProductSerializer(many=True), 400: PROBLEM},
+        parameters=[CURRENCY],
+        responses={200: shapes.ProductSerializer(many=True), **problems()},
     )
     def get(self, request: Request) -> Response:
         """Everything on sale in one currency."""
@@ -106,7 +114,7 @@ class Orders(ShopperView):
         operation_id="place_order",
         parameters=[KEY],
         request=shapes.OrderRequestSerializer,
-        responses={201: shapes.OrderSerializer, 400: PROBLEM, 409: PROBLEM, 422: PROBLEM},
+        responses={201: shapes.OrderSerializer, **problems(409, 415, 422)},
     )
     def post(self, request: Request) -> Response:
         """Place an order; its lines and total are frozen."""
@@ -127,7 +135,11 @@ class Orders(ShopperView):
 class OrderDetail(ShopperView):
     """One order."""
 
-    @extend_schema(operation_id="read_order", responses={200: shapes.OrderSerializer, 404: PROBLEM})
+    @extend_schema(
+        operation_id="read_order",
+        parameters=[ORDER],
+        responses={200: shapes.OrderSerializer, **problems(404, 429)},
+    )
     def get(self, request: Request, public_id: str) -> Response:
         """The order with its payments."""
         with self.lookup():
@@ -139,8 +151,8 @@ class OrderStatus(ShopperView):
 
     @extend_schema(
         operation_id="read_order_status",
-        parameters=[OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER)],
-        responses={200: shapes.StatusSerializer, 304: None, 404: PROBLEM},
+        parameters=[ORDER, OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER), ETAG],
+        responses={200: shapes.StatusSerializer, 304: None, **problems(404, 429)},
     )
     def get(self, request: Request, public_id: str) -> Response:
         """The state with a strong ETag; 304 when unchanged."""
@@ -158,17 +170,13 @@ class OrderPayments(ShopperView):
 
     @extend_schema(
         operation_id="pay_order",
-        parameters=[KEY],
+        parameters=[ORDER, KEY],
         request=shapes.PaymentRequestSerializer,
         responses={
             200: shapes.PaymentSerializer,
             201: shapes.PaymentSerializer,
             202: shapes.PaymentSerializer,
-            400: PROBLEM,
-            404: PROBLEM,
-            409: PROBLEM,
-            422: PROBLEM,
-            429: PROBLEM,
+            **problems(404, 409, 415, 422, 429),
         },
     )
     def post(self, request: Request, public_id: str) -> Response:
@@ -193,13 +201,12 @@ class OrderCancel(ShopperView):
 
     @extend_schema(
         operation_id="cancel_order",
-        parameters=[KEY],
+        parameters=[ORDER, KEY],
         request=shapes.EmptyRequestSerializer,
         responses={
             200: shapes.CancelledSerializer,
             202: shapes.CancelledSerializer,
-            404: PROBLEM,
-            409: PROBLEM,
+            **problems(404, 409, 415, 422, 429),
         },
     )
     def post(self, request: Request, public_id: str) -> Response:

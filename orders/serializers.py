@@ -5,46 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from orders.models.basket import LINES_MAX, QUANTITY_MAX
-
-
-class StrictText(serializers.CharField):
-    """JSON text only: a number or a boolean is not silently spelled out."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class StrictEmail(serializers.EmailField):
-    """A JSON text that is an e-mail address."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class StrictInteger(serializers.IntegerField):
-    """A JSON integer only: no text, no 1.0, no boolean."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if type(data) is not int:
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class StrictBody(serializers.Serializer[Any]):
-    """A body that refuses fields it does not know."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
-        if unknown:
-            raise serializers.ValidationError(dict.fromkeys(unknown[:10], "Unknown field."))
-        return super().to_internal_value(data)
+from shop.strict_fields import StrictBody, StrictEmail, StrictInteger, StrictText
 
 
 class WishSerializer(StrictBody):
@@ -64,11 +29,12 @@ class AddressSerializer(StrictBody):
     country = StrictText(min_length=2, max_length=2, required=False)
 
 
+@extend_schema_serializer(component_name="Order")
 class OrderRequestSerializer(StrictBody):
     """An order. Prices, delivery costs and the total are the shop's own."""
 
     email = StrictEmail(max_length=254)
-    lines = serializers.ListField(child=WishSerializer(), allow_empty=False, max_length=LINES_MAX)
+    lines = serializers.ListField(child=WishSerializer(), min_length=1, max_length=LINES_MAX)
     currency = serializers.ChoiceField(
         choices=settings.CURRENCIES, default=settings.DEFAULT_CURRENCY
     )
@@ -77,12 +43,14 @@ class OrderRequestSerializer(StrictBody):
     address = AddressSerializer(required=False)
 
 
+@extend_schema_serializer(component_name="Payment")
 class PaymentRequestSerializer(StrictBody):
     """A way to pay; amount and currency are the order's own."""
 
     method = StrictText(max_length=40)
 
 
+@extend_schema_serializer(component_name="Empty")
 class EmptyRequestSerializer(StrictBody):
     """No fields."""
 
@@ -153,12 +121,3 @@ class CancelledSerializer(serializers.Serializer[Any]):
     public_id = serializers.CharField()
     number = serializers.CharField()
     state = serializers.CharField()
-
-
-class ProblemSerializer(serializers.Serializer[Any]):
-    """RFC 9457."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.exceptions import APIException
@@ -15,34 +15,28 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from payments import services as payments
-from payments.references import check_form
+from payments.references import FORM, check_form
 from shop import idempotency
 from shop.idempotency import Claim, Replay
 from shop.logs import get_logger
+from shop.openapi import KEY, problems
 from shop.problems import Busy
+from shop.strict_fields import StrictInteger, StrictText
 
 log = get_logger(__name__)
 
-KEY_HEADER = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description="16 to 128 ASCII."
+PAYMENT = OpenApiParameter(
+    "reference", {"type": "string", "pattern": f"^{FORM.pattern}$"}, OpenApiParameter.PATH
 )
 
 
-class StrictInteger(serializers.IntegerField):
-    """An integer and nothing that could be read as one."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if not isinstance(data, int) or isinstance(data, bool):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
+@extend_schema_serializer(component_name="Refund")
 class RefundRequest(serializers.Serializer[dict[str, Any]]):
     """What a refund asks for. Amounts in minor units."""
 
     amount_minor = StrictInteger(min_value=1, max_value=10**12)
     refunded_so_far_minor = StrictInteger(min_value=0, max_value=10**12)
-    reason = serializers.CharField(max_length=200)
+    reason = StrictText(max_length=200)
 
 
 class RefundAnswer(serializers.Serializer[dict[str, Any]]):
@@ -120,8 +114,14 @@ class Refunds(StaffView):
 
     permission_classes = [MayRefund]
 
-    @extend_schema(parameters=[KEY_HEADER], request=RefundRequest, responses={201: RefundAnswer})
+    @extend_schema(
+        operation_id="refund_payment",
+        parameters=[PAYMENT, KEY],
+        request=RefundRequest,
+        responses={201: RefundAnswer, **problems(401, 403, 404, 409, 415, 422)},
+    )
     def post(self, request: Request, reference: str) -> Response:
+        """Send money back once; `refunded_so_far_minor` is what its sender saw."""
         check_form(reference)
         key = idempotency.key_of(request)
         asked = RefundRequest(data=request.data)
@@ -143,8 +143,14 @@ class Refunds(StaffView):
 class Refresh(StaffView):
     """Ask the gateway about one payment now."""
 
-    @extend_schema(parameters=[KEY_HEADER], request=None, responses={200: PaymentAnswer})
+    @extend_schema(
+        operation_id="refresh_payment",
+        parameters=[PAYMENT, KEY],
+        request=None,
+        responses={200: PaymentAnswer, **problems(401, 403, 404, 415)},
+    )
     def post(self, request: Request, reference: str) -> Response:
+        """Ask the gateway now; what it says goes the way of every other answer."""
         check_form(reference)
         # Asking twice moves nothing twice: the key is demanded but need not be kept.
         idempotency.key_of(request)

@@ -135,7 +135,7 @@ def claim_due(model: type[Payment] | type[Refund], *, now: datetime, limit: int)
             SELECT id FROM {table} WHERE next_poll_at <= %s
             ORDER BY next_poll_at LIMIT %s FOR UPDATE SKIP LOCKED
         ) RETURNING id, reference
-        """,  # noqa: S608  (the table's name is the model's own)
+        """,  # noqa: S608  (the table's name is the model's own)  # nosec B608
         [now + timedelta(seconds=settings.PAYMENT_LEASE_SECONDS), now, limit],
     )
     return [row.reference for row in rows]

@@ -147,7 +147,7 @@ def _options(gateway: str) -> dict[str, Any]:
 
 def _clock_of(name: str, address: str) -> tuple[Level, str]:
     try:
-        with urllib.request.urlopen(address, timeout=3) as answer:  # noqa: S310 - from the settings
+        with urllib.request.urlopen(address, timeout=3) as answer:  # noqa: S310 - from the settings  # nosec B310
             told = answer.headers.get("Date")
     except urllib.error.HTTPError as error:
         told = error.headers.get("Date")

@@ -287,6 +287,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    # What is sent and what is answered are described apart: a text to send is never empty.
+    "COMPONENT_SPLIT_REQUEST": True,
 }
 
 LOGGING = logging_to_stdout(env.str("LOG_LEVEL", default="INFO"))

@@ -42,8 +42,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     names = _count(request)
     response = admin.site.login(request)
     if response.status_code == 302:
-        courtesy.drop(*names)
-        SignInTries.objects.filter(name__in=names).delete()
+        forget_tries(*names)
     else:
         log.warning("sign_in.failed")
     return response
@@ -67,6 +66,12 @@ def count_try(name: str, limit: int) -> None:
         tries = _count_in_database(name)
     if tries > limit:
         raise TooManyTries(retry_after_seconds=WINDOW_SECONDS)
+
+
+def forget_tries(*names: str) -> None:
+    """The right word was given: the next person who mistypes starts anew."""
+    courtesy.drop(*names)
+    SignInTries.objects.filter(name__in=names).delete()
 
 
 def _count_in_database(name: str) -> int:

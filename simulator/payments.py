@@ -158,7 +158,7 @@ def _pass_time(books: Books, condition: str, *values: Any) -> None:
     now = books.now()
     due = books.all(
         # `condition` is one of the constants that this file passes.
-        f"SELECT * FROM payments WHERE state = 'open' AND {condition}"  # noqa: S608
+        f"SELECT * FROM payments WHERE state = 'open' AND {condition}"  # noqa: S608  # nosec B608
         " AND (settles_at <= ? OR expires_at <= ?)", *values, now, now,
     )  # fmt: skip
     for row in due:

@@ -89,7 +89,7 @@ def _claim(model: type[Row], *, now: datetime) -> Row | None:
         raise RuntimeError("Nothing is sent inside a transaction.")
     table = model._meta.db_table
     claimed = model._default_manager.raw(
-        f"UPDATE {table} SET next_try_at = %s, tries = tries + 1 WHERE id = ("  # noqa: S608 - our own table
+        f"UPDATE {table} SET next_try_at = %s, tries = tries + 1 WHERE id = ("  # noqa: S608 - our own table  # nosec B608
         f"  SELECT id FROM {table} WHERE next_try_at <= %s"
         "  ORDER BY next_try_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *",
         [now + LEASE, now],

@@ -11,6 +11,7 @@ from payments.gateways import base
 from payments.gateways.wire import moment, text, whole
 
 REFERENCE = re.compile(r"[A-Za-z0-9_-]{6,64}", re.ASCII)
+CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 KIND = re.compile(r"[a-z_]{1,30}\.[a-z_]{1,30}", re.ASCII)
 # A final "no" to this request. The others (401, 403, 404, 409) say that something is wrong
 # here or there, but not that no money can come under our reference.
@@ -66,7 +67,7 @@ def refund_snapshot(answer: dict[str, Any]) -> base.RefundSnapshot:
         state=base.RefundState(answer["state"]),
         gateway_id=text(answer["id"]),
         amount_minor=whole(answer["amount_minor"]),
-        currency=text(answer["currency"]),
+        currency=_matching(answer["currency"], CURRENCY),
     )
 
 
@@ -91,7 +92,7 @@ def statement_row(row: dict[str, Any]) -> base.StatementRow:
         refund_reference=text(row["reference"]) if kind == "refund" else "",
         transaction_id=text(row["transaction_id"]),
         amount_minor=whole(row["amount_minor"]),
-        currency=text(row["currency"]),
+        currency=_matching(row["currency"], CURRENCY),
         at=moment(row["at"]),
         fee_minor=whole(row["fee_minor"]),
     )
@@ -100,8 +101,8 @@ def statement_row(row: dict[str, Any]) -> base.StatementRow:
 def _capture(row: dict[str, Any]) -> base.Capture:
     return base.Capture(
         transaction_id=text(row["transaction_id"]),
-        amount_minor=whole(row["amount_minor"]),
-        currency=text(row["currency"]),
+        amount_minor=_amount(row["amount_minor"]),
+        currency=_matching(row["currency"], CURRENCY),
         captured_at=moment(row["paid_at"]),
         refunded_minor=whole(row["refunded_minor"]),
     )
@@ -122,6 +123,14 @@ def _presentation(content: dict[str, Any] | None) -> base.Presentation | None:
     fields = dict(content)
     kind = text(fields.pop("kind"))
     return base.Presentation(kind, fields, SECRET_FIELDS.get(kind, ()))
+
+
+def _amount(value: object) -> int:
+    """Money that was taken, if only a little: nothing and less than nothing is no capture."""
+    amount = whole(value)
+    if amount <= 0:
+        raise ValueError("not an amount")
+    return amount
 
 
 def _matching(value: object, pattern: re.Pattern[str]) -> str:

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import httpx
@@ -18,6 +18,10 @@ from payments.gateways.base import Unknown
 
 # A page of a statement is some 300 KB; nothing that a gateway says is larger.
 BODY_BYTES_MAX = 1024 * 1024
+# Ids and references fit into their columns; a longer one was never promised.
+TEXT_MAX = 64
+# PostgreSQL's bigint.
+WHOLE_MAX = 2**63 - 1
 # "Later", "too early", "too often": none says whether the request took effect.
 UNDECIDED = frozenset({408, 425, 429})
 
@@ -112,16 +116,19 @@ def reading() -> Iterator[None]:
 
 
 def text(value: object) -> str:
-    """A string, or ValueError."""
+    """A string that a database can keep, or ValueError."""
     if not isinstance(value, str):
         raise ValueError("not a string")
+    if len(value) > TEXT_MAX or "\0" in value:
+        raise ValueError("no text that can be kept")
+    value.encode()  # half of a surrogate pair is a ValueError
     return value
 
 
 def whole(value: object) -> int:
-    """An integer (no bool, no float), or ValueError."""
-    if type(value) is not int:
-        raise ValueError("not an integer")
+    """An integer (no bool, no float) that a database can keep, or ValueError."""
+    if type(value) is not int or abs(value) > WHOLE_MAX:
+        raise ValueError("not an integer that can be kept")
     return value
 
 
@@ -130,7 +137,10 @@ def moment(value: object) -> datetime:
     parsed = datetime.fromisoformat(text(value))
     if parsed.tzinfo is None:
         raise ValueError("a time without a zone")
-    return parsed
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time outside of the calendar") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:

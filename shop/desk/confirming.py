@@ -16,12 +16,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from shop import courtesy
+from shop import sign_in
 from shop.desk.doors import member
 from shop.desk.pages import View, desk_page, desk_response
 from shop.logs import get_logger
-from shop.problems import Busy
-from shop.sign_in import TRIES_PER_ADDRESS, WINDOW_SECONDS, TooManyTries
 
 log = get_logger("security")
 
@@ -50,20 +48,15 @@ def confirmed(view: View) -> View:
 @desk_page("payments.view_payment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest) -> HttpResponse:
-    """Type the password, go on where one was. Raises TooManyTries or Busy."""
+    """Type the password, go on where one was. Raises TooManyTries."""
     back = _safe(request.POST.get("next") or request.GET.get("next", ""))
     wrong = False
     if request.method == "POST":
         person = member(request)
         name = f"confirm:{person.pk}"
-        tries = courtesy.count(name, seconds=WINDOW_SECONDS)
-        if tries is None:
-            # Nobody can count: guesses are refused, as at the sign-in.
-            raise Busy(retry_after_seconds=int(settings.COURTESY_PAUSE_SECONDS))
-        if tries > TRIES_PER_ADDRESS:
-            raise TooManyTries(retry_after_seconds=WINDOW_SECONDS)
+        sign_in.count_try(name, sign_in.TRIES_PER_ADDRESS)
         if person.check_password(request.POST.get("password", "")):
-            courtesy.drop(name)
+            sign_in.forget_tries(name)
             request.session[SESSION_KEY] = timezone.now().timestamp()
             return HttpResponseRedirect(back)
         log.warning("confirm.failed")

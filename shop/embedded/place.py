@@ -114,7 +114,7 @@ def runtime_folder(cluster: Path, account: Account | None) -> Path:
 
 def _runtime_home(account: Account | None) -> Path:
     wanted = ["/run"] if account else [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir()]
-    for name in [*wanted, "/tmp"]:  # noqa: S108 - the folder made in it is private and checked
+    for name in [*wanted, "/tmp"]:  # noqa: S108 - the folder made in it is private and checked  # nosec B108
         folder = Path(name)
         fits = len(os.fsencode(folder)) <= RUN_PATH_BYTES_MAX - len("/payonce-123456789012")
         if (

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
+from django.http import Http404, HttpResponse
 from django.test import Client
+from django.urls import path as address
 from django.utils import timezone
 
 from orders.models import DeliveryOption, Order
@@ -79,6 +82,26 @@ def id_in_the_admin(route: str) -> str:
 
 def test_every_address_has_a_row_in_the_table():
     assert [route for route in every_route() if door_of(route) is None] == []
+
+
+def test_a_new_address_without_a_row_is_found(settings):
+    """The table is complete because what is not in it fails, wherever it was added."""
+
+    def nowhere(*args: Any, **kwargs: Any) -> HttpResponse:
+        raise Http404
+
+    class WithTwoMore:
+        urlpatterns = [
+            *import_module(settings.ROOT_URLCONF).urlpatterns,
+            address("orders/<str:public_id>/gift/", nowhere),
+            address("admin/payments/dispute/", nowhere),
+        ]
+
+    known = set(every_route())
+    settings.ROOT_URLCONF = WithTwoMore
+    added = set(every_route()) - known
+    assert added == {"orders/<str:public_id>/gift/", "admin/payments/dispute/"}
+    assert [route for route in added if door_of(route) is not None] == []
 
 
 def test_each_visitor_gets_the_answer_of_the_table(world, paid, chief):

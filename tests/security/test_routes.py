@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import pytest
 from django.http import HttpResponseBase
@@ -23,7 +24,7 @@ REFERRER_POLICY = "same-origin"
 PRIVATE = re.compile("/(orders|payments|checkout|basket)/|^/admin/(orders|payments|shop)/.")
 
 
-def wanting(response: HttpResponseBase, path: str) -> list[str]:
+def wanting(response: HttpResponseBase | Mapping[str, str], path: str) -> list[str]:
     """The names of headers that should have been there and are not."""
     policy = response.get("Content-Security-Policy", "")
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";") if " " in part)
@@ -91,3 +92,9 @@ def test_verbs_that_no_door_knows_are_refused_where_something_is_written(guest):
 def test_a_button_of_an_order_is_no_link(guest, order, page):
     path = f"/orders/{order.public_id}/{page}/"
     assert {guest.generic(verb, path).status_code for verb in ("GET", "HEAD", "TRACE")} == {405}
+
+
+def test_nobody_makes_or_recovers_an_account_from_outside():
+    """Shoppers have no accounts; staff are made by staff, and no mail resets a password."""
+    doors = re.compile("reset|recover|register|sign-?up|accounts?/|forgot", re.IGNORECASE)
+    assert [route for route in every_route() if doors.search(route)] == []

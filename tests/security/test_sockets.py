@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -16,6 +17,10 @@ from tests.factories import place
 pytestmark = pytest.mark.django_db(transaction=True)
 
 OURS = shop.SHOP_URL
+#: What an open page is told: nothing that is not on it already, and nobody's name.
+FRAME = {
+    "public_id", "state", "version", "total_minor", "currency", "expires_at", "cancel_wanted"
+}  # fmt: skip
 FOREIGN = {
     "missing": None,
     "null": "null",
@@ -94,3 +99,20 @@ def test_guesses_at_sockets_are_counted_like_guesses_at_pages(settings, guest, s
     assert run(story()) == [4404] * 5 + [4429] * 3
     assert len(security_log.lines) == 8
     assert guest.get(f"/orders/{'x' * 24}/", REMOTE_ADDR="192.0.2.7").status_code == 429
+
+
+def test_a_frame_tells_the_state_and_nobodys_name():
+    async def story() -> Any:
+        order = await database_sync_to_async(place)()
+        page = socket(order.public_id, OURS)
+        await page.send_input({"type": "websocket.connect"})
+        await page.receive_output(15)
+        frame = await page.receive_output(15)
+        await page.send_input({"type": "websocket.disconnect", "code": 1000})
+        await page.wait(15)
+        return order, frame["text"]
+
+    order, text = run(story())
+    assert set(json.loads(text)) <= FRAME
+    assert order.email
+    assert order.email not in text

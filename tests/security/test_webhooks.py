@@ -15,7 +15,7 @@ from payments import inbox, registry, sweeping
 from payments.models import Notification, Payment, ReviewCase
 from simulator.signing import signature
 from tests.bank import Bank
-from tests.orders.story import fresh, pay
+from tests.orders.story import fresh, pay, refund
 from tests.security.census import nothing_changes
 from tests.security.hand import kind
 
@@ -169,6 +169,18 @@ def test_a_repeat_is_acknowledged_and_changes_nothing(guest, order, reference, b
     with nothing_changes(bank):
         for _ in range(20):
             assert knock(guest, body, signed(body)).status_code == 200
+        process_all()
+
+
+def test_a_repeat_after_the_refund_changes_nothing(guest, order, reference, bank):
+    bank.pay(reference)
+    body = event(reference)
+    knock(guest, body, signed(body))
+    process_all()
+    refund(reference, Payment.objects.get().amount_minor, 0)
+    assert (fresh(order).state, bank.net(reference)) == ("refunded", 0)
+    with nothing_changes(bank):
+        assert knock(guest, body, signed(body)).status_code == 200
         process_all()
 
 

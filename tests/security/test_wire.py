@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.stack import ROOT, Stack
+from tests.security.production import real_server
+from tests.stack import Stack
 
 pytestmark = pytest.mark.django_db  # the server's own database is this test's
 
 ANSWERS_WITHIN_SECONDS = 10
 
 BODY = b"Content-Type: application/json\r\nContent-Length: 9999\r\n\r\n{"
-SECRETS = {
-    name: secrets.token_urlsafe(50)
-    for name in (
-        *("SECRET_KEY", "SANDBOX_API_KEY", "SANDBOX_SIGNING_SECRET"),
-        *("SANDBOX_WEBHOOK_SECRET", "SANDBOX_WEBHOOK_SECRETS"),
-    )
-}
 HOST = b"\r\nHost: 127.0.0.1\r\n"
 SMUGGLED = (
     b"POST /api/v1/orders/ HTTP/1.1" + HOST + b"Content-Type: application/json\r\n"
@@ -66,24 +56,9 @@ RAW = {
 
 @pytest.fixture(scope="module")
 def real_shop(django_db_setup: None, django_db_blocker: Any) -> Iterator[Stack]:
-    """The web server as in production: no debug pages, files with hashed names."""
-    with tempfile.TemporaryDirectory() as collected, django_db_blocker.unblock():
-        shop = Stack(
-            DEBUG="0",
-            SECRET_KEY="0a1b2c3d4e5f6g7h8i9j" * 3,
-            STATIC_ROOT=collected,
-            ALLOW_EMBEDDED="1",
-            GATEWAY_READ_SECONDS="2",
-        )
-        collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"]
-        # The documentation's own files are the most of it, and no page here shows them.
-        collect += ["-i", "drf_spectacular_sidecar", "-i", "rest_framework"]
-        subprocess.run(collect, cwd=ROOT, env=shop.environment(), check=True)
-        try:
-            shop.start_web()
-            yield shop
-        finally:
-            shop.stop()
+    """One server for all of this file."""
+    with django_db_blocker.unblock(), real_server() as shop:
+        yield shop
 
 
 def tell(shop: Stack, raw: bytes) -> bytes:
