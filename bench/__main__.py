@@ -31,14 +31,14 @@ def main(argv: list[str]) -> int:
             bench = running.Bench(
                 servers.database_url, servers.redis_url, options.rounds, options.requests, print
             )
-            with running.sized(servers.database_url, size, print) as url:
+            with running.sized(servers.database_url, servers.redis_url, size, print) as url:
                 found[size] = running.run_size(bench, url, wanted)
             for name, each in found[size].items():
                 l, s = each["limit"], each["shop"]
                 f = each.get("floor", s)
                 print(f"{name:22} limit {l['per_second']:8.0f} floor {f['per_second']:7.0f} shop {s['per_second']:7.0f}"
                       f" of limit {s['per_second']/l['per_second']:.3f} floor:limit {f['per_second']/l['per_second']:.3f} of floor {s['per_second']/f['per_second']:.2f}"
-                      f" p50 {s['p50']:.1f} p99 {s['p99']:.1f}", flush=True)
+                      f" p50 {s['p50']:.1f} p99 {s['p99']:.1f} core {s['core']:.2f} floor core {f['core']:.2f}", flush=True)
     finally:
         servers.stop()
     return 0

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.serving import Running
 from shop.embedded.binaries import find_postgres
 
 CONNECTIONS = 8
@@ -31,12 +32,13 @@ class Sample:
     per_second: float
     p50: float  # milliseconds
     p99: float
+    core: float = 0.0  # milliseconds of the web process's own processor time
 
     @classmethod
-    def of(cls, seconds: float, milliseconds: Sequence[float]) -> Sample:
+    def of(cls, seconds: float, milliseconds: Sequence[float], core: float = 0.0) -> Sample:
         ordered = sorted(milliseconds)
         p99 = ordered[min(len(ordered) - 1, round(len(ordered) * 0.99))]
-        return cls(len(ordered) / seconds, statistics.median(ordered), p99)
+        return cls(len(ordered) / seconds, statistics.median(ordered), p99, core)
 
 
 def median(samples: Sequence[Sample]) -> Sample:
@@ -44,14 +46,15 @@ def median(samples: Sequence[Sample]) -> Sample:
     return Sample(
         *(
             statistics.median(getattr(sample, name) for sample in samples)
-            for name in ("per_second", "p50", "p99")
+            for name in ("per_second", "p50", "p99", "core")
         )
     )
 
 
-def http(port: int, requests: Sequence[bytes], expected: str) -> Sample:
+def http(web: Running, requests: Sequence[bytes], expected: str) -> Sample:
     """All requests over `CONNECTIONS` connections; any other status than the expected fails."""
-    job = pickle.dumps((port, min(CONNECTIONS, len(requests)), list(requests)))
+    job = pickle.dumps((web.port, min(CONNECTIONS, len(requests)), list(requests)))
+    before = web.core_seconds()
     ended = subprocess.run(
         [sys.executable, "-m", "bench.load"], input=job, capture_output=True, check=False
     )
@@ -60,7 +63,8 @@ def http(port: int, requests: Sequence[bytes], expected: str) -> Sample:
     told = json.loads(ended.stdout)
     if set(told["statuses"]) != {expected}:
         raise Failed(f"answers were {told['statuses']}, expected {expected} only")
-    return Sample.of(told["seconds"], told["milliseconds"])
+    core = (web.core_seconds() - before) * 1000 / len(requests)
+    return Sample.of(told["seconds"], told["milliseconds"], core)
 
 
 def pgbench(database_url: str, script: str, first: int, count: int) -> Sample:

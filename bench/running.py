@@ -13,10 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import redis
 
 from bench import measuring, rows
 from bench.operations import OPERATIONS, Operation
-from bench.serving import ROOT, environment, server
+from bench.serving import ROOT, Running, environment, server
 
 Say = Callable[[str], None]
 WHO = ("limit", "floor", "shop")
@@ -68,12 +69,14 @@ def build_base(url: str, redis_url: str) -> None:
 
 
 @contextmanager
-def sized(url: str, size: int, say: Say) -> Iterator[str]:
+def sized(url: str, redis_url: str, size: int, say: Say) -> Iterator[str]:
     """A database with that many orders in it; it is dropped afterwards."""
     name = f"bench_{size}"
     with psycopg.connect(url, autocommit=True) as server_:
         server_.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         server_.execute(f'CREATE DATABASE "{name}" TEMPLATE "{BASE}"')
+    # Another database's answers must not be remembered here.
+    redis.Redis.from_url(redis_url).flushall()
     began = time.monotonic()
     with psycopg.connect(database(url, name), autocommit=True) as made:
         rows.write(
@@ -99,13 +102,13 @@ def run_size(bench: Bench, url: str, operations: list[Operation] = OPERATIONS) -
     """Every operation on this database, limit, floor and shop in turns; medians."""
     samples: dict[str, dict[str, list[measuring.Sample]]] = {}
     with ExitStack() as stack:
-        ports = {who: stack.enter_context(server(who, url, bench.redis_url)) for who in WHO[1:]}
+        webs = {who: stack.enter_context(server(who, url, bench.redis_url)) for who in WHO[1:]}
         data = stack.enter_context(psycopg.connect(url, autocommit=True))
         for operation in operations:
-            _one(bench, url, ports, data, operation, 5, {})  # warm
+            _one(bench, url, webs, data, operation, 5, {})  # warm
         for turn in range(bench.rounds):
             for operation in operations:
-                _one(bench, url, ports, data, operation, bench.requests, samples)
+                _one(bench, url, webs, data, operation, bench.requests, samples)
             bench.say(f"  round {turn + 1} of {bench.rounds}")
     return {
         name: {who: asdict(measuring.median(each)) for who, each in found.items()}
@@ -116,7 +119,7 @@ def run_size(bench: Bench, url: str, operations: list[Operation] = OPERATIONS) -
 def _one(
     bench: Bench,
     url: str,
-    ports: dict[str, int],
+    webs: dict[str, Running],
     data: psycopg.Connection,
     operation: Operation,
     requests: int,
@@ -132,18 +135,18 @@ def _one(
         if operation.rows is not None:
             rows.write(data, first, count, **operation.rows)
         for _ in range(2 if operation.repeats else 1):
-            sample = _measure(url, ports, operation, who, first, count)
+            sample = _measure(url, webs, operation, who, first, count)
         samples.setdefault(operation.name, {}).setdefault(who, []).append(sample)
 
 
 def _measure(
-    url: str, ports: dict[str, int], operation: Operation, who: str, first: int, count: int
+    url: str, webs: dict[str, Running], operation: Operation, who: str, first: int, count: int
 ) -> measuring.Sample:
     try:
         if who == "limit":
             return measuring.pgbench(url, operation.script, first, count)
         requests = [operation.request(n, who) for n in range(first, first + count)]
-        return measuring.http(ports[who], requests, operation.expected)
+        return measuring.http(webs[who], requests, operation.expected)
     except measuring.Failed as wrong:
         raise measuring.Failed(f"{operation.title}, {who}: {wrong}") from wrong
 

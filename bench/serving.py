@@ -12,6 +12,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from shop.embedded.process import dies_with_us
@@ -43,12 +44,25 @@ def environment(who: str, database_url: str, redis_url: str) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True)
+class Running:
+    """A server that answers."""
+
+    port: int
+    pid: int
+
+    def core_seconds(self) -> float:
+        """What it has used of the processor: true also while others use the machine."""
+        told = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+
 WEBHOOK_SECRET = "hooks-the-bench-0123456789"
 
 
 @contextlib.contextmanager
-def server(who: str, database_url: str, redis_url: str) -> Iterator[int]:
-    """The web server of the shop or the floor; yields its port."""
+def server(who: str, database_url: str, redis_url: str) -> Iterator[Running]:
+    """The web server of the shop or the floor."""
     port = free_port()
     argv = [sys.executable, "-m", "uvicorn", APPLICATIONS[who][1], "--host", "127.0.0.1"]
     argv += ["--port", str(port), "--lifespan", "off", "--no-access-log", "--no-proxy-headers"]
@@ -67,7 +81,7 @@ def server(who: str, database_url: str, redis_url: str) -> Iterator[int]:
         )
         try:
             _wait(process, port, log)
-            yield port
+            yield Running(port, process.pid)
         finally:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
