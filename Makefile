@@ -12,7 +12,8 @@ BIN := $(VENV)/bin
 # Linters and types read the settings without any server.
 OFFLINE := DEBUG=1 SECRET_KEY=only-for-checks
 
-.PHONY: help demo test check format lint types contracts migrations unit states requirements clean reset
+
+.PHONY: bench help demo test check format lint types contracts migrations unit states requirements clean reset
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -79,6 +80,10 @@ unit: $(VENV)/.dev browser ## Run the tests alone
 	@echo "The tests pass, and none is skipped"
 	@$(BIN)/python -m shop.embedded run --name test --quick -- \
 		env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),3) --dist worksteal $(TESTS)
+
+# With SIZES the results of a whole run in bench/results.json stay as they are.
+bench: $(VENV)/.dev ## Measure the shop against what PostgreSQL itself can do. SIZES=1000 for a quick look
+	@$(BIN)/python -m bench $(if $(SIZES),--sizes $(SIZES) --out $(or $(OUT),.data/bench.json)) $(BENCH)
 
 states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
 	@$(OFFLINE) $(BIN)/python manage.py states > docs/payment-states.md

@@ -136,11 +136,16 @@ def status(request: HttpRequest, public_id: str) -> HttpResponse:
     return JsonResponse({"state": order.state}, headers={"ETag": etag})
 
 
+def ready(request: HttpRequest) -> HttpResponse:
+    """It listens."""
+    return HttpResponse("ok")
+
+
 urlpatterns = [
     path("api/v1/orders/", place_order),
     path("api/v1/orders/<str:public_id>/payments/", start_payment),
     path("api/v1/orders/<str:public_id>/status/", status),
     path("webhooks/sandbox/", notification),
     path("bench/outcomes/<str:reference>/", outcome),
-    path("readyz", lambda request: HttpResponse("ok")),
+    path("readyz", ready),
 ]

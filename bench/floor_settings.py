@@ -3,4 +3,4 @@
 from shop.settings import *  # noqa: F403
 
 ROOT_URLCONF = "bench.floor"
-MIDDLEWARE: list[str] = []
+MIDDLEWARE = []

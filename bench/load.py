@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import Any
 
 READ_BYTES = 65536
 #: A server that says nothing for so long will not say anything.
@@ -75,10 +76,32 @@ def run(port: int, connections: int, requests: list[bytes]) -> dict[str, object]
                 statuses[status] += 1
                 if waiting:
                     line.send(waiting.popleft())
+                else:
+                    # The server hangs up on who says nothing for a while.
+                    selector.unregister(line.socket)
     seconds = time.perf_counter() - began
     for line in lines:
         line.socket.close()
     return {"seconds": seconds, "milliseconds": took, "statuses": statuses}
+
+
+def parsed(request: bytes) -> tuple[dict[str, Any], bytes]:
+    """A request as an ASGI scope, and its body: for asking an application without a server."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    method, target, _ = first.split(b" ")
+    path, _, query = target.partition(b"?")
+    told = [line.partition(b": ")[::2] for line in lines]
+    scope: dict[str, Any] = {
+        "method": method.decode(),
+        "path": path.decode(),
+        "query_string": query,
+        "http_version": "1.1",
+        "server": ("127.0.0.1", 80),
+        "client": ("127.0.0.1", 1),
+        "headers": [(name.lower(), value) for name, value in told],
+    }
+    return scope, body
 
 
 if __name__ == "__main__":

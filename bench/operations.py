@@ -1,4 +1,4 @@
-"""What is measured: each operation's rows, requests and goals."""
+"""What is measured over HTTP: each operation's rows, requests and goals."""
 
 from __future__ import annotations
 
@@ -13,60 +13,56 @@ from typing import Any
 from bench import rows
 from bench.serving import WEBHOOK_SECRET
 
-Requests = Callable[[int, str], bytes]
+
+@dataclass(frozen=True)
+class Turn:
+    """Whose request it is, about which row; `session` is a member of staff's."""
+
+    n: int
+    who: str  # "shop" or "floor"
+    session: str = ""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing that the three do. `rows` are the arguments of `rows.write`; None: no fresh row."""
+    """One thing that the three do; goals are ratios, None where there is none."""
 
     name: str
     title: str
-    script: str
-    request: Requests  # of the n-th row, for "shop" or "floor"
+    request: Callable[[Turn], bytes]
     expected: str  # status
+    script: str = ""  # of the limit, if it is not called like the operation
     of_limit: float | None = None
     of_floor: float | None = None
-    rows: dict[str, Any] | None = None
-    repeats: bool = False  # the same rows were done once before
+    rows: dict[str, Any] | None = None  # the arguments of `rows.write`; None: no fresh rows
+    repeats: bool = False  # the same was done once before
     has_floor: bool = True
-    reads: bool = False  # the rows of the past are looked at
-    costs: int = 1  # rough weight of one, to choose how many
+    of_the_past: bool = False  # rows are looked at that were there before
+    costs: int = 1  # roughly, beside the cheapest: the dearer, the fewer
 
 
-def _http(
-    method: str, path: str, body: dict[str, Any] | None = None, **headers: str
-) -> bytes:
-    text = b"" if body is None else json.dumps(body).encode()
-    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-    told = {"Content-Type": "application/json", "Content-Length": str(len(text))}
-    for name, value in {**(told if body is not None else {}), **headers}.items():
-        head += f"{name.replace('_', '-')}: {value}\r\n"
-    return f"{head}\r\n".encode() + text
-
-
-def place_order(n: int, who: str) -> bytes:
+def place_order(turn: Turn) -> bytes:
     """One line, one piece."""
-    product, sku = rows.good(n)
+    product, sku = rows.good(turn.n)
     body: dict[str, Any] = {"email": "bench@example.com"}
-    if who == "shop":
+    if turn.who == "shop":
         body |= {"lines": [{"sku": sku, "quantity": 1}], "currency": rows.CURRENCY}
     else:
         body |= {"product": product, "sku": sku}
-    return _http("POST", "/api/v1/orders/", body, Idempotency_Key=f"place-{n:018}")
+    return _http("POST", "/api/v1/orders/", body, Idempotency_Key=f"place-{turn.n:018}")
 
 
-def start_payment(n: int, who: str) -> bytes:
+def start_payment(turn: Turn) -> bytes:
     """By QR code."""
-    path = f"/api/v1/orders/{rows.public_id(n)}/payments/"
-    return _http("POST", path, {"method": "qr"}, Idempotency_Key=f"start-{n:018}")
+    path = f"/api/v1/orders/{rows.public_id(turn.n)}/payments/"
+    return _http("POST", path, {"method": "qr"}, Idempotency_Key=f"start-{turn.n:018}")
 
 
-def notification(n: int, who: str) -> bytes:
+def notification(turn: Turn) -> bytes:
     """Signed, as the bank would."""
-    reference = rows.reference(n)
+    reference = rows.reference(turn.n)
     told = {
-        "id": f"evt-{who}-{n}",
+        "id": f"evt-{turn.who}-{turn.n}",
         "type": "payment.paid",
         "created_at": "2026-01-01T00:00:00+00:00",
         "merchant": "payonce-demo",
@@ -80,51 +76,68 @@ def notification(n: int, who: str) -> bytes:
     return _http("POST", "/webhooks/sandbox/", told, Sandbox_Signature=signature)
 
 
-def outcome(n: int, who: str) -> bytes:
+def outcome(turn: Turn) -> bytes:
     """The gateway said "captured"."""
-    return _http("POST", f"/bench/outcomes/{rows.reference(n)}/", {})
+    return _http("POST", f"/bench/outcomes/{rows.reference(turn.n)}/", {})
 
 
-def status(n: int, who: str) -> bytes:
+def status(turn: Turn) -> bytes:
     """A page that polls and hears nothing new."""
-    path = f"/api/v1/orders/{rows.public_id(n)}/status/"
+    path = f"/api/v1/orders/{rows.public_id(turn.n)}/status/"
     return _http("GET", path, If_None_Match='"1-unpaid"')
 
 
+def staff(address: Callable[[int], str]) -> Callable[[Turn], bytes]:
+    """A page that a signed-in member of staff opens."""
+    return lambda turn: _http("GET", address(turn.n), Cookie=f"session={turn.session}")
+
+
 OPERATIONS = [
-    Operation("place_order", "place order", "place_order", place_order, "201", 0.10, 0.70, costs=4),
     Operation(
-        "start_payment",
-        "start payment",
-        "start_payment",
-        start_payment,
-        "201",
-        0.10,
-        0.70,
-        rows={},
-        costs=5,
+        "place_order", "place order", place_order, "201", of_limit=0.10, of_floor=0.70, costs=4
     ),
     Operation(
-        "notification", "notification stored", "notification", notification, "200", 0.35, 0.70
+        "start_payment", "start payment", start_payment, "201",
+        of_limit=0.10, of_floor=0.70, rows={}, costs=5,
     ),
     Operation(
-        "outcome",
-        "outcome recorded",
-        "outcome",
-        outcome,
-        "200",
-        0.11,
-        0.70,
-        rows={"order": "paying", "payment": "open"},
-        costs=4,
+        "notification", "notification stored", notification, "200", of_limit=0.35, of_floor=0.70
     ),
     Operation(
-        "repeated_notification",
-        "repeated notification",
-        "notification",
-        notification,
-        "200",
-        repeats=True,
+        "outcome", "outcome recorded", outcome, "200",
+        of_limit=0.11, of_floor=0.70, rows={"order": "paying", "payment": "open"}, costs=4,
     ),
-    Operation("status", "order status unchanged", "status", status, "304", rows={}),
-]
+    Operation(
+        "repeated_notification", "repeated notification", notification, "200",
+        script="notification", repeats=True,
+    ),
+    Operation("status", "order status unchanged", status, "304", rows={}),
+    Operation(
+        "staff_search", "staff search by mail address",
+        staff(lambda n: f"/admin/desk/search/?q=shopper{n // 10}@example.com"), "200",
+        has_floor=False, of_the_past=True, costs=24,
+    ),
+    Operation(
+        "staff_number", "staff search by order number",
+        staff(lambda n: f"/admin/desk/search/?q={rows.order_number(n)}"), "302",
+        has_floor=False, of_the_past=True, costs=24,
+    ),
+    Operation(
+        "staff_list", "staff list of payments", staff(lambda _: "/admin/payments/payment/"), "200",
+        has_floor=False, of_the_past=True, costs=60,
+    ),
+    Operation(
+        "staff_orders", "staff list of orders", staff(lambda _: "/admin/orders/order/"), "200",
+        has_floor=False, of_the_past=True, costs=60,
+    ),
+]  # fmt: skip
+
+
+def _http(method: str, path: str, body: dict[str, Any] | None = None, **headers: str) -> bytes:
+    text = b"" if body is None else json.dumps(body).encode()
+    told = {"Host": "127.0.0.1"}
+    if body is not None:
+        told |= {"Content-Type": "application/json", "Content-Length": str(len(text))}
+    told |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {told[name]}" for name in told)]
+    return "\r\n".join([*lines, "", ""]).encode() + text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 
@@ -40,8 +41,8 @@ def good(n: int) -> tuple[int, str]:
 
 
 GOODS_ROWS = f"""
-INSERT INTO orders_product (id, sku, title, title_de, description, description_de, picture, position,
-    active, tax_basis_points, stock_initial, stock_free, stock_reserved, stock_sold)
+INSERT INTO orders_product (id, sku, title, title_de, description, description_de, picture,
+    position, active, tax_basis_points, stock_initial, stock_free, stock_reserved, stock_sold)
 SELECT {FIRST_GOOD} + i, 'BENCH-' || lpad(i::text, 4, '0'), 'Bench', '', '', '', '', 0, true, 1900,
     300000000, 100000000, 100000000, 100000000 FROM generate_series(0, {GOODS - 1}) i;
 INSERT INTO orders_price (product_id, currency, amount_minor)
@@ -59,7 +60,7 @@ WITH placed AS (
         '{{}}', '', at, at + interval '1 hour', at, CASE WHEN %(order)s = 'paid' THEN at END, '',
         CASE WHEN %(order)s <> 'paid' THEN at + interval '1 hour' END, 0, NULL, 0, ''
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) n,
-        LATERAL (SELECT now() - %(age)s::interval * random() AS at) moment
+        LATERAL (SELECT now() - %(age)s::interval * (%(end)s - n) / %(count)s AS at) moment
     RETURNING id, number
 )
 INSERT INTO orders_orderline (order_id, product_id, sku, title, quantity, unit_price_minor,
@@ -71,7 +72,8 @@ SELECT id, {FIRST_GOOD} + substr(number, 2)::bigint %% {GOODS},
 
 PAYMENTS = f"""
 WITH intent AS (
-    INSERT INTO payments_paymentintent (order_reference, amount_minor, currency, created_at, version)
+    INSERT INTO payments_paymentintent (order_reference, amount_minor, currency, created_at,
+        version)
     SELECT 'B' || lpad(n::text, 18, '0'), {AMOUNT_MINOR}, '{CURRENCY}', now(), 1
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) n RETURNING id, order_reference
 )
@@ -80,14 +82,16 @@ INSERT INTO payments_payment (intent_id, reference, gateway, method, amount_mino
     note, send_count, next_poll_at, poll_count, last_error, captured_minor, captured_currency,
     refunded_minor, refund_pending_minor, captured_at, presentation)
 SELECT id, lpad(substr(order_reference, 2), 26, '0'), 'sandbox', 'qr', {AMOUNT_MINOR},
-    '{CURRENCY}', %(payment)s, CASE WHEN %(payment)s = 'captured' THEN 'settling' ELSE 'live' END, 1,
+    '{CURRENCY}', %(payment)s,
+    CASE WHEN %(payment)s = 'captured' THEN 'settling' ELSE 'live' END, 1,
     '{{}}', at, at + interval '15 minutes', 'G' || order_reference,
     CASE WHEN %(payment)s = 'captured' THEN 'T' || order_reference END, '', 1,
     CASE WHEN %(payment)s = 'open' THEN now() + %(due)s::interval END, 0, '',
     CASE WHEN %(payment)s = 'captured' THEN {AMOUNT_MINOR} ELSE 0 END,
     CASE WHEN %(payment)s = 'captured' THEN '{CURRENCY}' ELSE '' END, 0, 0,
     CASE WHEN %(payment)s = 'captured' THEN at END, '{{"kind": "qr"}}'
-FROM intent, LATERAL (SELECT now() - %(age)s::interval * random() AS at WHERE id > 0) moment
+FROM intent, LATERAL (SELECT now() - %(age)s::interval
+    * (%(end)s - substr(order_reference, 2)::bigint) / %(count)s AS at) moment
 """  # noqa: S608
 
 PAST = [
@@ -95,14 +99,14 @@ PAST = [
 INSERT INTO payments_notification (gateway, notification_id, kind, reference, refund_reference,
     body, received_at, tries, last_error, result, processed_at)
 SELECT 'sandbox', 'past-' || n, 'payment.paid', lpad(n::text, 26, '0'), '', repeat('x', 200)::bytea,
-    now() - %(age)s::interval, 1, '', 'asked', now()
+    now() - %(age)s::interval * (%(end)s - n) / %(count)s, 1, '', 'asked', now()
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
 """,
     """
 INSERT INTO shop_statechange (subject, subject_reference, order_reference, from_state, to_state,
     source, actor, reason, detail, at)
 SELECT 'order', 'B' || lpad(n::text, 18, '0'), 'B' || lpad(n::text, 18, '0'), 'paying', 'paid',
-    'payments', '', '', '{}', now() - %(age)s::interval
+    'payments', '', '', '{}', now() - %(age)s::interval * (%(end)s - n) / %(count)s
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
 """,
     """
@@ -131,11 +135,17 @@ def write(
     payment: str = "",
     due: str = "1 hour",
     past: bool = False,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Orders `first` to `first + count - 1` with a line each, and what belongs to their state."""
     statements = [ORDERS, *([PAYMENTS] if payment else []), *(PAST if past else [])]
-    told = {"order": order, "payment": payment, "due": due, "age": "365 days" if past else "1 s"}
+    told: dict[str, Any] = {
+        "order": order,
+        "payment": payment,
+        "due": due,
+        "age": "365 days" if past else "1 s",
+    }
+    told |= {"end": first + count, "count": count}
     cursor = psycopg.ClientCursor(database)
     for begin in range(first, first + count, CHUNK):
         end = min(begin + CHUNK, first + count)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import random
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import redis
 
-from bench import measuring, rows
-from bench.operations import OPERATIONS, Operation
+from bench import besides, measuring, rows
+from bench.operations import Operation, Turn
 from bench.serving import ROOT, Running, environment, server
 
 Say = Callable[[str], None]
@@ -24,6 +27,8 @@ WHO = ("limit", "floor", "shop")
 BASE = "bench_base"
 #: Fresh rows begin here: above every past.
 FRESH = 10_000_000
+#: Requests before anything is measured, and before one is counted.
+WARM, COUNTED = 40, 3
 
 
 @dataclass
@@ -35,8 +40,9 @@ class Bench:
     rounds: int
     requests: int  # of one round of one operation over HTTP; the limit does four times as many
     say: Say
+    order: random.Random
+    operations: list[Operation]
     next_row: int = FRESH
-    samples: dict[str, dict[str, list[measuring.Sample]]] = field(default_factory=dict)
 
     def take(self, count: int) -> int:
         """Numbers nobody had before."""
@@ -51,19 +57,17 @@ def database(url: str, name: str) -> str:
 
 def build_base(url: str, redis_url: str) -> None:
     """Migrated, seeded, with the bench's goods; every size is a copy of it."""
-    with psycopg.connect(url, autocommit=True) as server_:
-        for name in [BASE]:
-            server_.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            server_.execute(f'CREATE DATABASE "{name}"')
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {BASE} WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE {BASE}")
     base = database(url, BASE)
-    for command in (["migrate", "-v0"], ["seed", "-v0"]):
-        subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
-            env=environment("shop", base, redis_url),
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+    subprocess.run(
+        [sys.executable, "manage.py", "prepare"],
+        cwd=ROOT,
+        env=environment("shop", base, redis_url),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     with psycopg.connect(base) as made:
         made.execute(rows.GOODS_ROWS)
 
@@ -72,9 +76,9 @@ def build_base(url: str, redis_url: str) -> None:
 def sized(url: str, redis_url: str, size: int, say: Say) -> Iterator[str]:
     """A database with that many orders in it; it is dropped afterwards."""
     name = f"bench_{size}"
-    with psycopg.connect(url, autocommit=True) as server_:
-        server_.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        server_.execute(f'CREATE DATABASE "{name}" TEMPLATE "{BASE}"')
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {BASE}")
     # Another database's answers must not be remembered here.
     redis.Redis.from_url(redis_url).flushall()
     began = time.monotonic()
@@ -94,61 +98,114 @@ def sized(url: str, redis_url: str, size: int, say: Say) -> Iterator[str]:
     try:
         yield database(url, name)
     finally:
-        with psycopg.connect(url, autocommit=True) as server_:
-            server_.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        with psycopg.connect(url, autocommit=True) as admin:
+            admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def run_size(bench: Bench, url: str, operations: list[Operation] = OPERATIONS) -> dict[str, Any]:
+def run_size(bench: Bench, url: str, size: int) -> dict[str, Any]:
     """Every operation on this database, limit, floor and shop in turns; medians."""
-    samples: dict[str, dict[str, list[measuring.Sample]]] = {}
+    samples: dict[str, dict[str, list[Any]]] = {}
     with ExitStack() as stack:
-        webs = {who: stack.enter_context(server(who, url, bench.redis_url)) for who in WHO[1:]}
+        webs = {
+            who: stack.enter_context(server(who, url, bench.redis_url))
+            for who in ("floor", "shop", "bare")
+        }
         data = stack.enter_context(psycopg.connect(url, autocommit=True))
-        for operation in operations:
-            _one(bench, url, webs, data, operation, 5, {})  # warm
+        session = besides.inside("session", {}, "shop", url, bench.redis_url)["session"]
+        place = Place(bench, url, size, webs, data, session)
+        for operation in bench.operations:
+            place.one(operation, WARM, {})
         for turn in range(bench.rounds):
-            for operation in operations:
-                _one(bench, url, webs, data, operation, bench.requests, samples)
-            bench.say(f"  round {turn + 1} of {bench.rounds}")
-    return {
-        name: {who: asdict(measuring.median(each)) for who, each in found.items()}
-        for name, found in samples.items()
-    }
+            bench.order.shuffle(bench.operations)
+            for operation in bench.operations:
+                place.one(operation, bench.requests // operation.costs, samples)
+            place.others(samples)
+            bench.say(f"  {size:,} orders: round {turn + 1} of {bench.rounds}")
+        counts = place.counts()
+    found = {name: {who: _middle(each) for who, each in of.items()} for name, of in samples.items()}
+    return {"figures": found, "counts": counts}
 
 
-def _one(
-    bench: Bench,
-    url: str,
-    webs: dict[str, Running],
-    data: psycopg.Connection,
-    operation: Operation,
-    requests: int,
-    samples: dict[str, dict[str, list[measuring.Sample]]],
-) -> None:
-    for who in WHO:
-        if who == "floor" and not operation.has_floor:
-            continue
-        count = max(measuring.CONNECTIONS, requests // operation.costs)
-        if who == "limit":
-            count = count * 4 // measuring.CONNECTIONS * measuring.CONNECTIONS
-        first = bench.take(count)
-        if operation.rows is not None:
-            rows.write(data, first, count, **operation.rows)
-        for _ in range(2 if operation.repeats else 1):
-            sample = _measure(url, webs, operation, who, first, count)
-        samples.setdefault(operation.name, {}).setdefault(who, []).append(sample)
+@dataclass
+class Place:
+    """One database with its servers."""
+
+    bench: Bench
+    url: str
+    size: int
+    webs: dict[str, Running]
+    data: psycopg.Connection
+    session: str
+
+    def one(self, operation: Operation, count: int, samples: dict[str, dict[str, Any]]) -> None:
+        """Limit, floor and shop, each with rows of its own."""
+        for who in WHO if operation.has_floor else ("limit", "shop"):
+            many = max(count, 1) * (4 if who == "limit" else 1)
+            many = -(-many // measuring.CONNECTIONS) * measuring.CONNECTIONS
+            if operation.of_the_past:
+                first, many = 1, min(many, self.size)
+            else:
+                first = self.bench.take(many)
+            if operation.rows is not None:
+                rows.write(self.data, first, many, **operation.rows)
+            for _ in range(2 if operation.repeats else 1):
+                sample = self._measure(operation, who, first, many)
+            samples.setdefault(operation.name, {}).setdefault(who, []).append(sample)
+
+    def _measure(self, operation: Operation, who: str, first: int, count: int) -> measuring.Sample:
+        try:
+            if who == "limit":
+                script = operation.script or operation.name
+                return measuring.pgbench(self.url, script, first, count)
+            requests = [
+                operation.request(Turn(n, who, self.session)) for n in range(first, first + count)
+            ]
+            return measuring.http(self.webs[who], requests, operation.expected)
+        except measuring.Failed as wrong:
+            raise measuring.Failed(f"{operation.title}, {who}: {wrong}") from wrong
+
+    def others(self, samples: dict[str, dict[str, Any]]) -> None:
+        """What no request asks for."""
+        take, redis_url = self.bench.take, self.bench.redis_url
+        many = max(20, self.bench.requests)
+        found = {
+            "sweep": besides.sweep(self.data, take, many, self.url, redis_url),
+            "relay": besides.relay(self.data, take, many // 4, self.url, redis_url),
+            "push": besides.push(
+                self.data, take, self.webs["shop"], self.webs["bare"], self.url, redis_url
+            ),
+        }
+        for name, each in found.items():
+            for who, figure in each.items():
+                samples.setdefault(name, {}).setdefault(who, []).append(figure)
+
+    def counts(self) -> dict[str, Any]:
+        """Statements of one request of each operation, for the shop and the floor."""
+        found = {}
+        for who in WHO[1:]:
+            asked = {}
+            for operation in self.bench.operations:
+                if who == "floor" and not operation.has_floor:
+                    continue
+                first = 1 if operation.of_the_past else self.bench.take(COUNTED)
+                if operation.rows is not None:
+                    rows.write(self.data, first, COUNTED, **operation.rows)
+                turns = [Turn(first + n, who, self.session) for n in range(COUNTED)]
+                requests = [operation.request(turn) for turn in turns]
+                asked[operation.name] = [
+                    base64.b64encode(request).decode()
+                    for request in requests + requests[-1:] * operation.repeats
+                ]
+            found[who] = besides.inside("count", {"requests": asked}, who, self.url,
+                                        self.bench.redis_url)  # fmt: skip
+        return found
 
 
-def _measure(
-    url: str, webs: dict[str, Running], operation: Operation, who: str, first: int, count: int
-) -> measuring.Sample:
-    try:
-        if who == "limit":
-            return measuring.pgbench(url, operation.script, first, count)
-        requests = [operation.request(n, who) for n in range(first, first + count)]
-        return measuring.http(webs[who], requests, operation.expected)
-    except measuring.Failed as wrong:
-        raise measuring.Failed(f"{operation.title}, {who}: {wrong}") from wrong
+def _middle(each: list[Any]) -> dict[str, float]:
+    """The median of rounds: of samples, or of plain figures."""
+    if isinstance(each[0], measuring.Sample):
+        return {name: round(value, 3) for name, value in asdict(measuring.median(each)).items()}
+    return {"figure": round(statistics.median(each), 3)}
 
 
 def machine() -> str:

@@ -22,6 +22,7 @@ STARTS_WITHIN_SECONDS = 60.0
 APPLICATIONS = {
     "shop": ("bench.settings", "shop.asgi:application"),
     "floor": ("bench.floor_settings", "bench.floor_asgi:application"),
+    "bare": ("", "bench.fanout:application"),
 }
 
 
@@ -57,7 +58,7 @@ class Running:
         return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
 
-WEBHOOK_SECRET = "hooks-the-bench-0123456789"
+WEBHOOK_SECRET = "hooks-the-bench-0123456789"  # noqa: S105
 
 
 @contextlib.contextmanager

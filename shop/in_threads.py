@@ -10,14 +10,13 @@ import asyncio
 import contextvars
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
-StartResponse = Callable[..., None]
-Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+Application = Callable[[dict[str, Any], Any], Any]  # WSGI's, whose answer is an iterable of bytes
 Head = tuple[str, list[tuple[str, str]]]
 
 
