@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,18 +43,22 @@ def main(argv: list[str]) -> int:
         _say(_forecast(sizes, options.rounds, options.requests))
         try:
             with servers(options.data, name="bench", durable=True, progress=_say) as started:
-                results = _run(started, sizes, options)
+                for results in _run(started, sizes, options):
+                    # After each size: a run that is broken off has shown something.
+                    text = json.dumps(results, indent=1, sort_keys=True)
+                    options.out.write_text(f"{text}\n")
         except (EmbeddedError, Failed) as error:
             print(error, file=sys.stderr)
             return 1
-        options.out.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
         print(page.table(results))
     if options.out == RESULTS:
         _draw(json.loads(RESULTS.read_text()))
     return 0
 
 
-def _run(started: Servers, sizes: list[int], options: argparse.Namespace) -> dict[str, Any]:
+def _run(
+    started: Servers, sizes: list[int], options: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
     began, order = time.monotonic(), random.Random(options.seed)  # noqa: S311
     wanted = options.only.split(",") if options.only else [o.name for o in OPERATIONS]
     running.build_base(started.database_url, started.redis_url)
@@ -69,16 +75,17 @@ def _run(started: Servers, sizes: list[int], options: argparse.Namespace) -> dic
         )
         with running.sized(started.database_url, started.redis_url, size, _say) as url:
             found[str(size)] = running.run_size(bench, url, size)
-    return {
-        "commit": _commit(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": running.machine(),
-        "seed": options.seed,
-        "rounds": options.rounds,
-        "requests": options.requests,
-        "seconds": round(time.monotonic() - began),
-        "sizes": found,
-    }
+        yield {
+            "commit": _commit(),
+            "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "machine": running.machine(),
+            "load": round(os.getloadavg()[2], 1),
+            "seed": options.seed,
+            "rounds": options.rounds,
+            "requests": options.requests,
+            "seconds": round(time.monotonic() - began),
+            "sizes": found,
+        }
 
 
 def _forecast(sizes: list[int], rounds: int, requests: int) -> str:

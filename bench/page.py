@@ -26,7 +26,8 @@ def figures(results: dict[str, Any]) -> str:
     small = min(results["sizes"], key=int)
     lines = [
         f"Run of {results['date']} at commit `{results['commit']}`, seed {results['seed']}, on "
-        f"{results['machine']}; {results['rounds']} rounds, {results['seconds']:.0f} s.",
+        f"{results['machine']} (load {results['load']}, of which about 2 are this run's own); "
+        f"{results['rounds']} rounds, {results['seconds']:.0f} s.",
         "",
         "| ratio | measured | goal | |",
         "| --- | --- | --- | --- |",
