@@ -68,6 +68,6 @@ def in_batches(found: QuerySet[M]) -> Iterator[M]:
     if ends["first"] is None:
         return
     within, last = found.order_by("pk").filter(pk__lte=ends["last"]), ends["first"] - 1
-    while batch := list(within.filter(pk__gt=last)[:BATCH]):
+    while last < ends["last"] and (batch := list(within.filter(pk__gt=last)[:BATCH])):
         yield from batch
         last = batch[-1].pk
