@@ -15,6 +15,8 @@ OFFLINE := DEBUG=1 SECRET_KEY=only-for-checks
 .PHONY: help demo test check format lint types contracts migrations unit mutants stories states requirements clean reset
 .PHONY: help demo test check format lint types contracts migrations unit security states requirements clean reset
 
+.PHONY: bench help demo test check format lint types contracts migrations unit states requirements clean reset
+
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
@@ -96,6 +98,9 @@ security: $(VENV)/.dev ## Attack the API with thousands of made-up requests; SEE
 	@$(BIN)/python -m shop.embedded run --name test --quick -- env $(OFFLINE) \
 		OPENAPI_EXAMPLES=250 OPENAPI_CASES_MIN=2000 OPENAPI_SEED=$(or $(SEED),1) \
 		$(BIN)/python -m pytest -q -s -p no:randomly tests/security/test_openapi.py
+# With SIZES the results of a whole run in bench/results.json stay as they are.
+bench: $(VENV)/.dev ## Measure the shop against what PostgreSQL itself can do. SIZES=1000 for a quick look
+	@$(BIN)/python -m bench $(if $(SIZES),--sizes $(SIZES) --out $(or $(OUT),.data/bench.json)) $(BENCH)
 
 states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
 	@$(OFFLINE) $(BIN)/python manage.py states > docs/payment-states.md

@@ -70,7 +70,7 @@ class OrderConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         await self.accept()
         # Read again: what changed before we joined the group was not announced to us.
-        await self._show(await self._read(found.version))
+        await self._show(await _read(self._public_id, found.version))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         self.messages += 1
@@ -83,7 +83,7 @@ class OrderConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """From the channel layer: version so-and-so is committed."""
         version = event.get("version")
         if isinstance(version, int) and version > self.sent_version:
-            await self._show(await self._read(version))
+            await self._show(await _read_together(self._public_id, version))
 
     async def disconnect(self, code: int) -> None:
         if self.counted_for:
@@ -102,10 +102,6 @@ class OrderConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         with lookups.counting_misses(address):
             return status.read(lookups.well_formed(self._public_id))
 
-    @database_sync_to_async  # type: ignore[untyped-decorator]
-    def _read(self, at_least: int) -> status.Status:
-        return status.read(self._public_id, at_least=at_least)
-
     @property
     def _public_id(self) -> str:
         public_id: str = self.scope["url_route"]["kwargs"]["public_id"]
@@ -119,3 +115,22 @@ class OrderConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _refuse(self, code: int) -> None:
         security.warning("orders.socket.refused", code=code)
         await self.close(code)
+
+
+@database_sync_to_async  # type: ignore[untyped-decorator]
+def _read(public_id: str, at_least: int) -> status.Status:
+    return status.read(public_id, at_least=at_least)
+
+
+#: Reads under way, by order and version: all pages of an order hear of a change at once.
+_reads: dict[tuple[str, int], asyncio.Task[status.Status]] = {}
+
+
+async def _read_together(public_id: str, version: int) -> status.Status:
+    """One read for every page of this process that was told of the same version."""
+    name = (public_id, version)
+    if name not in _reads:
+        _reads[name] = asyncio.create_task(_read(public_id, version))
+        _reads[name].add_done_callback(lambda _: _reads.pop(name, None))
+    # A page that leaves meanwhile must not end the others' read.
+    return await asyncio.shield(_reads[name])

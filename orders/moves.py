@@ -10,16 +10,22 @@ from django.db import connection
 from orders import status
 from orders.models import Order
 from orders.problems import OrderNotFound
-from shop import history
+from shop import history, hot
+
+LOCKED = f"""
+SELECT {hot.columns(Order, "orders_order")} FROM orders_order WHERE number = %s
+FOR NO KEY UPDATE
+"""  # noqa: S608
 
 
 def locked(order_reference: str) -> Order:
     """The order, locked until the transaction ends. Raises OrderNotFound."""
     # Keeps out every other mover of this order; lines and movements may still refer to it.
-    try:
-        return Order.objects.select_for_update(no_key=True).get(number=order_reference)
-    except Order.DoesNotExist as error:
-        raise OrderNotFound from error
+    found = hot.rows(LOCKED, [order_reference], Order)
+    if not found:
+        raise OrderNotFound
+    order: Order = found[0][0]
+    return order
 
 
 def move(
@@ -59,5 +65,5 @@ def move(
 def tell(order: Order, *columns: str) -> None:
     """Save columns of a locked order and let its open pages know that something is new."""
     order.version += 1
-    order.save(update_fields=["version", *columns])
+    hot.update(order, "version", *columns)
     status.announce(order)

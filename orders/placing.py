@@ -21,14 +21,14 @@ from django.db.models import Q
 from orders import pricing
 from orders.baskets import take_out
 from orders.events import OrderPlaced
-from orders.models import Basket, Order, OrderLine, StockMovement
+from orders.models import Basket, Order, StockMovement
 from orders.outcomes import reconcile
 from orders.pricing import Quote, Wish
 from orders.problems import BasketChanged, TotalChanged
 from orders.stock import move_stock
 from orders.terms import remember
 from payments import services as payments
-from shop import courtesy, history, outbox
+from shop import courtesy, history, hot, outbox
 from shop.idempotency import Claim
 
 #: An honest placing takes milliseconds; a dead one must not hide the basket for longer.
@@ -233,7 +233,7 @@ def _insert(
     now: datetime,
 ) -> Order:
     expires_at = now + settings.ORDER_LIFETIME
-    order = Order.objects.create(
+    order = Order(
         email=shopper.email,
         locale=shopper.locale,
         address=dict(shopper.address),
@@ -249,9 +249,10 @@ def _insert(
         expires_at=expires_at,
         next_close_at=expires_at,
     )
+    hot.insert([order])
     for line in quote.lines:
         line.order = order
-    OrderLine.objects.bulk_create(quote.lines)
+    hot.insert(quote.lines)
     return order
 
 

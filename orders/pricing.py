@@ -19,6 +19,7 @@ from orders.problems import (
     UnknownDelivery,
     UnknownProduct,
 )
+from shop import hot
 from shop.money import AMOUNT_MINOR_MAX, included_tax
 
 
@@ -43,6 +44,14 @@ class Delivery:
 NO_DELIVERY = Delivery()
 #: Gives rows joined with one currency's price the `price_minor` that their class declares.
 PRICED = {"price_minor": F("prices__amount_minor")}
+
+
+LOCKED = f"""
+SELECT {hot.columns(Product, "product")}, price.amount_minor
+FROM orders_product product JOIN orders_price price ON price.product_id = product.id
+WHERE product.active AND price.currency = %s AND product.sku = ANY(%s)
+ORDER BY product.sku FOR NO KEY UPDATE OF product
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -88,13 +97,10 @@ def find_products(skus: Iterable[str], currency: str) -> dict[str, Product]:
 def lock_products(skus: Iterable[str], currency: str) -> dict[str, Product]:
     """Priced products by sku, their stock locked in sku order until the transaction ends."""
     # Keeps out every other order for the same goods; baskets may still refer to them.
-    rows = (
-        _priced(currency)
-        .filter(sku__in=list(skus))
-        .order_by("sku")
-        .select_for_update(of=("self",), no_key=True)
-    )
-    return {product.sku: product for product in rows}
+    found = hot.rows(LOCKED, [currency, list(skus)], Product)
+    for product, price_minor in found:
+        product.price_minor = price_minor
+    return {product.sku: product for product, _ in found}
 
 
 def quote(

@@ -14,7 +14,7 @@ from payments.models.payment import Role
 from payments.models.refund import RefundKind
 from payments.references import new_reference
 from payments.trail import Trail, tell_end, tell_refund_done
-from shop import outbox
+from shop import hot, outbox
 
 
 def book(
@@ -82,9 +82,9 @@ def _settle(intent: PaymentIntent, payments: list[Payment], row: Payment, trail:
         if other.role == Role.LIVE and other is not row:
             trail.step(other, "superseded", "another payment was captured")
             other.close_wanted_at = other.next_poll_at = trail.now
-            other.save()
+            hot.save(other)
     trail.step(row, "captured")
-    row.save()
+    hot.save(row)
     outbox.publish(
         PaymentCaptured(
             order_reference=intent.order_reference,

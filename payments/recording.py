@@ -19,7 +19,7 @@ from payments.models.payment import Role, State
 from payments.outcomes import Kind, Move, Outcome, decide
 from payments.trail import Trail, tell_end
 from payments.views import WITHHELD, payment_view
-from shop import courtesy, failpoints, metrics
+from shop import courtesy, failpoints, hot, metrics
 from shop.logs import get_logger
 
 log = get_logger(__name__)
@@ -88,7 +88,7 @@ def _record(
             _move(payment, payments, move, outcome, trail)
         changed = vars(payment) != before
         if changed and not trail.changes:
-            payment.save()
+            hot.save(payment)
         # A repeat that changes nothing leaves nothing behind.
         if outcome.operation and changed:
             trail.call(payment, outcome.operation, outcome.kind.value, outcome.milliseconds)
@@ -145,7 +145,7 @@ def _move(
     elif outcome.kind is not Kind.UNKNOWN:
         payment.next_poll_at = None
     if trail.changes:
-        payment.save()
+        hot.save(payment)
     if move in ends:
         tell_end(trail, payment, payments)
 

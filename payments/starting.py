@@ -26,7 +26,7 @@ from payments.problems import (
 from payments.recording import live_cache_name, poll_pause, record_outcome
 from payments.references import new_reference
 from payments.views import PaymentView, Started, payment_view
-from shop import courtesy, failpoints, outbox
+from shop import courtesy, failpoints, hot, outbox
 from shop.idempotency import Claim
 
 #: A cached answer may lag behind the truth for this long at most; pages read the database.
@@ -249,7 +249,7 @@ def born(wish: Wish, intent: PaymentIntent, payments: list[Payment], *, now: dat
     payment.lease(now, settings.PAYMENT_LEASE_SECONDS)
     # Should this process die now, the sweep resumes once nobody can be at it any more.
     payment.next_poll_at = payment.lease_until
-    payment.save()
+    hot.insert([payment])
     outbox.publish(PaymentStarted(intent.order_reference, payment.reference), now=now)
     return payment
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from payments.events import PaymentEnded, RefundDone
 from payments.models import Payment, Refund
 from payments.models.payment import Role
-from shop import outbox
+from shop import hot, outbox
 from shop.models import StateChange
 
 
@@ -74,7 +74,7 @@ class Trail:
     def write(self) -> None:
         """One insert for all of this transaction."""
         if self.calls or self.changes:
-            StateChange.objects.bulk_create([*self.calls, *self.changes])
+            hot.insert([*self.calls, *self.changes])
 
 
 def tell_end(trail: Trail, ended: Payment, payments: list[Payment]) -> None:

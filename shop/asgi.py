@@ -1,11 +1,12 @@
 """One port for everything: WebSockets go to Channels, HTTP to the WSGI application.
 
 Django's own ASGI handler answers half as many requests on the same core, because each
-synchronous view hops between threads; here each request runs in one thread from end to end.
+synchronous view hops between threads; here each request runs in one thread from end to end
+(`shop/in_threads.py`).
 """
 
 import os
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import django
@@ -13,12 +14,12 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 django.setup()
 
-from a2wsgi import WSGIMiddleware  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import OriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from orders.ws_urls import websocket_urlpatterns  # noqa: E402
+from shop.in_threads import InThreads  # noqa: E402
 from shop.logs import get_logger  # noqa: E402
 from shop.whole_requests import WholeRequests  # noqa: E402
 from shop.wsgi import application as http_application  # noqa: E402
@@ -53,14 +54,14 @@ def allowed_origins() -> list[str]:
 
 
 # As many threads as pooled connections: more would only queue for the pool.
-pages_and_api = WSGIMiddleware(cast(Any, http_application), workers=settings.DATABASE_POOL_SIZE)
+pages_and_api = InThreads(http_application, threads=settings.DATABASE_POOL_SIZE)
 #: An honest sender of our small bodies needs a blink; a phone in a tunnel some seconds.
 BODY_SECONDS = 10.0
 
 application = ProtocolTypeRouter(
     {
         "http": WholeRequests(
-            cast(Any, pages_and_api),
+            pages_and_api,
             bytes_max=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
             seconds=BODY_SECONDS,
         ),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from shop import hot
 from shop.models import StateChange
 
 
@@ -33,7 +34,7 @@ def record(
         reason=reason,
         detail=detail,
     )
-    row.save(force_insert=True)
+    hot.insert([row])
     return row
 
 

@@ -140,9 +140,12 @@ class Claim:
 
     def store(self, status: int, body: Any, *, now: datetime) -> None:
         """Keep the answer, in the transaction that records the outcome."""
-        IdempotencyKey.objects.filter(scope=self.scope, key=self.key).update(
-            status=status, body=body, done_at=now
-        )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE shop_idempotencykey SET status = %s, body = %s, done_at = %s "
+                "WHERE scope = %s AND key = %s",
+                [status, json.dumps(body), now, self.scope, self.key],
+            )
 
     def release(self, *, now: datetime) -> None:
         """Not answered for good: the next request with this key may go on at once."""

@@ -19,11 +19,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.db.models import Model
-from django.db.models.sql import InsertQuery
 from django.utils.dateparse import parse_datetime
 from django.utils.module_loading import import_string
 
-from shop import failpoints
+from shop import failpoints, hot
 from shop.logs import get_logger
 from shop.models import OutboxMessage
 
@@ -105,22 +104,12 @@ def publish_beside(row: Model, happened: Fact, *, now: datetime) -> None:
         for subscriber in subscribers.get("later", [])
     ]
     if not messages:
-        row.save(force_insert=True)
+        hot.insert([row])
         return
-    beside, beside_values = _insert_of([row])
-    told, told_values = _insert_of(messages)
+    beside, beside_values = hot.insert_text([row])
+    told, told_values = hot.insert_text(messages)
     with connection.cursor() as cursor:
         cursor.execute(f"WITH beside AS ({beside}) {told}", [*beside_values, *told_values])
-
-
-def _insert_of(rows: list[Model]) -> tuple[str, list[Any]]:
-    """The INSERT that Django would make for new rows of one model."""
-    model = type(rows[0])
-    columns = [field for field in model._meta.local_concrete_fields if not field.primary_key]
-    query = InsertQuery(model)
-    query.insert_values(columns, rows)
-    ((statement, values),) = query.get_compiler(connection=connection).as_sql()
-    return statement, list(values)
 
 
 def _tell_now(subscriber: str, happened: Fact, *, now: datetime) -> str | None:

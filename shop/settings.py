@@ -116,6 +116,10 @@ DATABASE_POOL_SIZE = env.positive("DATABASE_POOL_SIZE", default=40)
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
         "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
+        # Parameters travel beside the statement, and what a connection asks for the third time
+        # is prepared: PostgreSQL need not read and plan it again.
+        "server_side_binding": True,
+        "prepare_threshold": 2,
         "connect_timeout": 5,
         "keepalives_idle": 10,
         "keepalives_interval": 5,

@@ -17,7 +17,7 @@ log = get_logger("security")
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Any, Receive, Send], Awaitable[None]]
+Application = Callable[[Message, bytes, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 #: What may stand in a query as it came; the rest is written as %xx.
@@ -25,7 +25,7 @@ ASCII = "".join(chr(code) for code in range(0x21, 0x7F))
 
 
 class WholeRequests:
-    """ASGI middleware for HTTP; `bytes_max` and `seconds` bound every body."""
+    """ASGI in front of `InThreads`; `bytes_max` and `seconds` bound every body."""
 
     def __init__(self, application: Application, *, bytes_max: int, seconds: float) -> None:
         self._application = application
@@ -47,7 +47,7 @@ class WholeRequests:
             "headers": _headers(scope["headers"], len(body)),
             "query_string": quote(scope["query_string"], safe=ASCII).encode(),
         }
-        await self._application(scope, _replay(body, receive), send)
+        await self._application(scope, body, send)
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
         told = dict(headers)
@@ -75,15 +75,6 @@ def _headers(headers: Headers, length: int) -> Headers:
     if len(kept) < len(headers) and b"content-length" not in dict(kept):
         kept.append((b"content-length", str(length).encode()))
     return kept
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def next_message() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return next_message
 
 
 async def _refuse(send: Send) -> None:

@@ -15,7 +15,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGES = ("shop", "orders", "payments", "simulator")
 TOP_LEVEL = {
-    *PACKAGES, "docs", "locale", "ops", "scripts", "static", "templates", "tests",
+    *PACKAGES, "bench", "docs", "locale", "ops", "scripts", "static", "templates", "tests",
     "manage.py", "Makefile",
     "Dockerfile", "docker-compose.yml", "pyproject.toml", "requirements.txt",
     "requirements-dev.txt", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",

@@ -5,12 +5,16 @@ Transition bodies are pure: they set fields of the row and nothing else. Only
 """
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models, transaction
 from django.db.models import F, Q
 from django_fsm import FSMField, transition
+
+from payments.models.intent import PaymentIntent
+from shop import hot
 
 
 class State(models.TextChoices):
@@ -53,11 +57,12 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         only then. A row that was born while this query waited is missing from its snapshot;
         the intent's version tells, and the rows are read again.
         """
-        locked = self.select_for_update(of=("intent", "self")).select_related("intent")
-        rows = list(locked.filter(intent__payments__reference=reference).order_by("id"))
-        if not rows:
+        found = hot.rows(_under_lock(), [reference], Payment, PaymentIntent)
+        if not found:
             raise Payment.DoesNotExist(reference)
-        intent = rows[0].intent
+        intent, rows = found[0][1], [row for row, _ in found]
+        for row in rows:
+            row.intent = intent
         if intent.version != max(row.born_version for row in rows):
             rows = list(intent.payments.select_related("intent").order_by("id"))
         return rows
@@ -72,6 +77,17 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
             if references:
                 self.filter(reference__in=references).update(next_poll_at=now)
         return references
+
+
+@cache
+def _under_lock() -> str:
+    return f"""
+    SELECT {hot.columns(Payment, "payment")}, {hot.columns(PaymentIntent, "intent")}
+    FROM payments_payment payment
+    JOIN payments_paymentintent intent ON intent.id = payment.intent_id
+    JOIN payments_payment named ON named.intent_id = intent.id
+    WHERE named.reference = %s ORDER BY payment.id FOR UPDATE OF intent, payment
+    """  # noqa: S608
 
 
 class Payment(models.Model):

@@ -2,10 +2,15 @@
 
 psycopg's pool looks at a connection before it hands it out, but pauses 1, 2, 4, 8 s between
 dead ones: after a restart or a failover a full pool would refuse every request for half a
-minute. Here the first dead connection condemns all that lie idle beside it.
+minute. Here the first dead connection condemns all that lie idle beside it. And it asks the
+server at every look, which is a round trip for each request; a server that ended a connection
+has said so, and that is seen without asking.
 """
 
+import select
+import time
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db.backends.base.base import NO_DB_ALIAS
@@ -13,6 +18,9 @@ from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool
 
 Connection = psycopg.Connection[Any]
+
+#: A host that vanished without a word is noticed by asking, this often for each connection.
+ASK_SECONDS = 5.0
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -42,10 +50,24 @@ class RestartProofPool(ConnectionPool[Connection]):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(open=False, check=self._look, **options)
+        self._asked_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
 
     def _look(self, connection: Connection) -> None:
+        now = time.monotonic()
+        if now - self._asked_at.get(connection, 0) < ASK_SECONDS and _is_quiet(connection):
+            return
         try:
             self.check_connection(connection)
         except psycopg.Error:
             self.drain()
             raise
+        self._asked_at[connection] = now
+
+
+def _is_quiet(connection: Connection) -> bool:
+    """Whether the server has said nothing unasked, as it does before it ends a connection."""
+    if connection.closed:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)

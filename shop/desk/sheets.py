@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import F, Max, Min, Model, QuerySet
 from django.http import StreamingHttpResponse
 
 from shop.money import to_decimal
@@ -62,7 +62,12 @@ def major(amount_minor: int | None, currency: str) -> Decimal | None:
 
 def in_batches(found: QuerySet[M]) -> Iterator[M]:
     """Every row, oldest first, in short statements that no lock and no cursor outlives."""
-    last = 0
-    while batch := list(found.order_by("pk").filter(pk__gt=last)[:BATCH]):
+    # The first and the last once, by the index of what was asked for: looking for the first row
+    # by key alone would read every older one. Adding 0 keeps the planner from doing just that.
+    ends = found.order_by().aggregate(first=Min(F("pk") + 0), last=Max(F("pk") + 0))
+    if ends["first"] is None:
+        return
+    within, last = found.order_by("pk").filter(pk__lte=ends["last"]), ends["first"] - 1
+    while last < ends["last"] and (batch := list(within.filter(pk__gt=last)[:BATCH])):
         yield from batch
         last = batch[-1].pk

@@ -181,3 +181,22 @@ def test_a_page_left_open_without_news_still_hears_the_next_one():
         await page.leave()
 
     run(story())
+
+
+def test_pages_that_hear_of_the_same_change_share_one_read(monkeypatch):
+    read, asked = status.read, []
+
+    def counted(public_id: str, **how: Any) -> status.Status:
+        asked.append(public_id)
+        return read(public_id, **how)
+
+    async def story() -> None:
+        order = await in_thread(place)
+        monkeypatch.setattr(status, "read", counted)
+        together = [consumers._read_together(order.public_id, order.version) for _ in range(20)]
+        assert {found.version for found in await asyncio.gather(*together)} == {order.version}
+        assert asked == [order.public_id]
+        await consumers._read_together(order.public_id, order.version)
+        assert len(asked) == 2  # nothing is kept: the next change is read anew
+
+    run(story())

@@ -1,5 +1,6 @@
 """Asking is driven by rows: by delayed tasks alone, by the sweep alone, until the bank is final."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -354,3 +355,15 @@ def test_a_notification_of_a_decline_is_a_hint_too(debt, bank):
     bank.pay(reference)
     inbox.process(stored, now=timezone.now())
     assert row().state == "captured"
+
+
+def test_a_sweep_leaves_the_rest_of_a_batch_once_its_claim_has_run_out(settings):
+    settings.PAYMENT_LEASE_SECONDS = 0.05
+    batches, worked = [["one", "two", "three"], ["two"], []], []
+
+    def slowly(key: str, at: object) -> None:
+        worked.append(key)
+        time.sleep(0.06)
+
+    handled = sweeping._drain(lambda at: batches.pop(0), slowly, timezone.now, time.monotonic())
+    assert (worked, handled) == (["one", "two"], 2)

@@ -31,3 +31,19 @@ def test_one_dead_connection_condemns_all_that_lie_idle_beside_it(monkeypatch):
     finally:
         pool.putconn(borrowed)
     assert looks == [False, True]
+
+
+def test_a_connection_that_was_asked_just_now_is_handed_out_without_a_round_trip(monkeypatch):
+    connection.ensure_connection()
+    pool = connection.pool  # type: ignore[attr-defined]
+    idle = [pool.getconn() for _ in range(pool.get_stats()["pool_available"])]
+    for borrowed in idle:
+        pool.putconn(borrowed)
+    asked: list[psycopg.Connection] = []
+    monkeypatch.setattr(pool, "check_connection", asked.append)
+    for _ in range(3):
+        pool.putconn(pool.getconn())
+    assert asked == []
+    monkeypatch.setattr("shop.database.base.ASK_SECONDS", 0.0)
+    pool.putconn(pool.getconn())
+    assert len(asked) == 1
