@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def told(order: Order) -> list[str]:
     """The sentences, without their times."""
     found = Payment.objects.filter(intent__order_reference=order.number).order_by("id")
-    said = verdict(fresh(order), found.prefetch_related("refunds"))
+    said = verdict(fresh(order), list(found.prefetch_related("refunds")))
     assert all(s.endswith(".") for s in said)
     return [
         s.split(", 20")[0].split(" until 20")[0].split(" since 20")[0].rstrip(".") for s in said
@@ -58,7 +58,7 @@ def test_in_doubt_names_who_has_not_answered(bank):
     order = place()
     bank.faults(error_before=1.0)
     pay(order)
-    (said,) = verdict(order, Payment.objects.all())
+    (said,) = verdict(order, list(Payment.objects.all()))
     assert said.startswith("In doubt since 20")
     assert "sandbox has not said whether money moved by qr; it is asked again 20" in said
 
@@ -72,7 +72,7 @@ def test_paid_twice_says_which_one_stays_and_that_the_other_went_back(bank):
     refresh(second)
     arrives = "An earlier attempt by redirect at sandbox may still bring money"
     assert told(order) == [paid, arrives]
-    assert "sent back by itself" in " ".join(verdict(order, Payment.objects.all()))
+    assert "sent back by itself" in " ".join(verdict(order, list(Payment.objects.all())))
     bank.pay(first)
     refresh(first)
     extra = "A second payment came: €19.99 by redirect at sandbox"
@@ -86,7 +86,7 @@ def test_what_may_still_arrive_before_anything_came_would_pay(bank):
     order = place()
     pay(order, "redirect")
     pay(order, "qr")
-    said = verdict(order, Payment.objects.order_by("id"))
+    said = verdict(order, list(Payment.objects.order_by("id")))
     assert said[-1].endswith("it would pay the order.")
 
 
