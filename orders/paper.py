@@ -14,6 +14,8 @@ from orders.models import Order
 from shop.money import format_money
 
 FONTS = Path(__file__).parent / "fonts"
+#: From here on Unicode keeps what DejaVu does not have: Han, kana, Hangul.
+FIRST_EAST_ASIAN = "\u2e80"
 ADDRESS_FIELDS = ("name", "street", "postcode", "city", "country")
 
 
@@ -24,6 +26,10 @@ def sheet(order: Order, *, label: str, issued_at: datetime) -> FPDF:
     # fpdf's own fonts know Latin-1 only: no rupee sign, no name outside western Europe.
     pdf.add_font("DejaVu", style="", fname=FONTS / "DejaVuSans.ttf")
     pdf.add_font("DejaVu", style="B", fname=FONTS / "DejaVuSans-Bold.ttf")
+    if _is_east_asian(order):
+        # Large and read for most of a second: only where a name or a good is written so.
+        pdf.add_font("Droid", style="", fname=FONTS / "DroidSansFallback.ttf")
+        pdf.set_fallback_fonts(["Droid"], exact_match=False)
     pdf.set_font("DejaVu", size=10)
     pdf.set_title(label)
     pdf.set_lang(order.locale)
@@ -37,6 +43,13 @@ def sheet(order: Order, *, label: str, issued_at: datetime) -> FPDF:
         row(pdf, line)
     pdf.ln(6)
     return pdf
+
+
+def _is_east_asian(order: Order) -> bool:
+    """Whether anything on the paper is written in Chinese, Japanese or Korean."""
+    titles = [line.title for line in order.lines.all()]
+    words = [*map(str, order.address.values()), order.delivery_title, *titles]
+    return any(character >= FIRST_EAST_ASIAN for word in words for character in word)
 
 
 def headline(pdf: FPDF, text: str) -> None:

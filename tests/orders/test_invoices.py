@@ -10,7 +10,7 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 from django.utils import timezone
 
-from orders import invoices
+from orders import invoices, paper
 from orders.models import Invoice
 from orders.problems import OrderNotFound
 from orders.services import Shopper
@@ -98,3 +98,22 @@ def test_forty_lines_run_over_to_a_second_page():
     order = place(*((ProductFactory(), 1) for _ in range(40)))
     issue(order)
     assert text_of(invoices.invoice_pdf(order.public_id)[1]).count("\f") == 2
+
+
+@pytest.mark.parametrize("name", ["山田 太郎 たろう", "张伟", "김철수", "Ada 中村"])
+def test_a_name_in_han_kana_or_hangul_is_written_out(name):
+    buyer = Shopper("ada@example.com", "en", {"name": name, "city": "Łódź"})
+    order = place((ProductFactory(title="急須 Tea pot"), 1), shopper=buyer)
+    pdf = paper.sheet(order, label="INV-1", issued_at=timezone.now())
+    paper.headline(pdf, "急須")
+    paper.row(pdf, order.lines.get().title)
+    text = text_of(bytes(pdf.output()))
+    for written in (name, "Łódź", "急須 Tea pot"):
+        assert written in text
+    assert set(pdf.fonts) == {"dejavu", "dejavuB", "droid"}
+
+
+def test_other_papers_do_not_read_the_large_font():
+    buyer = Shopper("ada@example.com", "en", {"name": "Łukasz Ωμέγα Жук"})
+    pdf = paper.sheet(place(shopper=buyer), label="INV-1", issued_at=timezone.now())
+    assert set(pdf.fonts) == {"dejavu", "dejavuB"}
