@@ -105,7 +105,7 @@ def test_a_name_in_han_kana_or_hangul_is_written_out(name):
     buyer = Shopper("ada@example.com", "en", {"name": name, "city": "Łódź"})
     order = place((ProductFactory(title="急須 Tea pot"), 1), shopper=buyer)
     pdf = paper.sheet(order, label="INV-1", issued_at=timezone.now())
-    paper.headline(pdf, "急須")
+    paper.headline(pdf, "急須")  # bold, of which the font has one weight only
     paper.row(pdf, order.lines.get().title)
     text = text_of(bytes(pdf.output()))
     for written in (name, "Łódź", "急須 Tea pot"):
@@ -116,4 +116,5 @@ def test_a_name_in_han_kana_or_hangul_is_written_out(name):
 def test_other_papers_do_not_read_the_large_font():
     buyer = Shopper("ada@example.com", "en", {"name": "Łukasz Ωμέγα Жук"})
     pdf = paper.sheet(place(shopper=buyer), label="INV-1", issued_at=timezone.now())
+    assert "Ωμέγα Жук" in text_of(bytes(pdf.output()))
     assert set(pdf.fonts) == {"dejavu", "dejavuB"}
