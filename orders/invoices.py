@@ -68,20 +68,22 @@ def _lines(pdf: FPDF, order: Order) -> None:
         borders_layout="HORIZONTAL_LINES",
         headings_style=bold,
     ) as table:
-        table.row([_("Item"), _("Quantity"), _("Price"), _("Tax"), _("Total")])
+        heads = [_("Item"), _("Quantity"), _("Price"), _("Tax"), _("Total")]
+        table.row([paper.visual(head) for head in heads])
         for line in order.lines.all():
             table.row(
                 [
-                    f"{line.title} ({line.sku})",
+                    paper.visual(f"{line.title} ({line.sku})"),
                     str(line.quantity),
-                    paper.money(line.unit_price_minor, order),
+                    paper.visual(paper.money(line.unit_price_minor, order)),
                     paper.rate(line.tax_basis_points),
-                    paper.money(line.total_minor, order),
+                    paper.visual(paper.money(line.total_minor, order)),
                 ]
             )
         if order.delivery_code:
             title = order.delivery_title or order.delivery_code
-            table.row([title, "1", "", "", paper.money(order.delivery_minor, order)])
+            price = paper.visual(paper.money(order.delivery_minor, order))
+            table.row([paper.visual(title), "1", "", "", price])
 
 
 def _sums(pdf: FPDF, order: Order) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import get_language_bidi
 from fpdf import FPDF
+from fpdf.bidi import BidiParagraph
 from fpdf.enums import XPos, YPos
 
 from orders.models import Order
@@ -16,6 +19,8 @@ from shop.money import format_money
 FONTS = Path(__file__).parent / "fonts"
 #: From here on Unicode keeps what DejaVu does not have: Han, kana, Hangul.
 FIRST_EAST_ASIAN = "\u2e80"
+#: What Unicode calls letters and marks of scripts that run from right to left.
+RIGHT_TO_LEFT = ("R", "AL")
 ADDRESS_FIELDS = ("name", "street", "postcode", "city", "country")
 
 
@@ -68,8 +73,18 @@ def total(pdf: FPDF, text: str) -> None:
 
 
 def row(pdf: FPDF, text: str, *, height: float = 5, align: str = "L") -> None:
-    """One line of text."""
-    pdf.cell(0, height, text, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    """One line of text; it begins where its language's lines begin."""
+    if get_language_bidi():
+        align = {"L": "R", "R": "L"}[align]
+    pdf.cell(0, height, visual(text), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+
+def visual(text: str) -> str:
+    """The text in the order in which a paper shows it: from right to left where it runs so."""
+    if not any(unicodedata.bidirectional(character) in RIGHT_TO_LEFT for character in text):
+        return text
+    shown = BidiParagraph(text).get_reordered_string()
+    return "".join(character for character in shown if unicodedata.category(character) != "Cf")
 
 
 def money(amount_minor: int, order: Order) -> str:
