@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from django.utils.translation import get_language_bidi
 from fpdf import FPDF
 from fpdf.bidi import BidiParagraph
 from fpdf.enums import XPos, YPos
+from fpdf.fonts import FontFace
 
 from orders.models import Order
 from shop.money import format_money
@@ -77,6 +79,20 @@ def row(pdf: FPDF, text: str, *, height: float = 5, align: str = "L") -> None:
     if get_language_bidi():
         align = {"L": "R", "R": "L"}[align]
     pdf.cell(0, height, visual(text), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+
+def columns(pdf: FPDF, rows: Sequence[Sequence[str]], *, widths: Sequence[int]) -> None:
+    """A table under its heads: words first, then figures, from where its language begins."""
+    turn = -1 if get_language_bidi() else 1
+    words, figures = ("RIGHT", "LEFT") if get_language_bidi() else ("LEFT", "RIGHT")
+    with pdf.table(
+        col_widths=tuple(widths[::turn]),
+        text_align=(words, *[figures] * (len(widths) - 1))[::turn],
+        borders_layout="HORIZONTAL_LINES",
+        headings_style=FontFace(emphasis="BOLD"),
+    ) as table:
+        for cells in rows:
+            table.row([visual(cell) for cell in cells[::turn]])
 
 
 def visual(text: str) -> str:
