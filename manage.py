@@ -12,6 +12,9 @@ def main() -> None:
         from shop.demo import main as demo
 
         sys.exit(demo())
+    from shop.demo import join_running
+
+    join_running()  # typed beside a running demo, and told nothing else
     from django.core.management import execute_from_command_line
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")

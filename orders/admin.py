@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from orders.models import (
@@ -43,12 +44,22 @@ class LineInline(admin.TabularInline):  # type: ignore[type-arg]
 class OrderAdmin(ReadOnlyAdmin[Order]):
     """Found by number, public id or e-mail, exactly: each is indexed or unique."""
 
-    list_display = ("number", "state", "total", "email", "placed_at", "paid_at")
+    list_display = ("number", "story", "state", "total", "email", "placed_at", "paid_at")
     list_filter = ("state",)
     search_fields = ("number__exact", "public_id__exact", "email__exact")
     search_help_text = "Order number, public id or e-mail address, in full"
     inlines = (LineInline,)
-    readonly_fields = ("total", "history")
+    readonly_fields = ("story", "total", "history")
+
+    def get_fields(self, request: HttpRequest, obj: Order | None = None) -> list[Any]:
+        """The way to the desk first: there it is told, and there staff act."""
+        return ["story", *(name for name in super().get_fields(request, obj) if name != "story")]
+
+    @admin.display(description="what happened")
+    def story(self, order: Order) -> SafeString:
+        """Leads to the desk's page of the order."""
+        where = reverse("desk:order", args=[order.number])
+        return format_html('<a href="{}">What happened to {}?</a>', where, order.number)
 
     @admin.display(description="total")
     def total(self, order: Order) -> str:
@@ -61,15 +72,14 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         steps = StateChange.objects.filter(order_reference=order.number).order_by("id")
         return format_html_join(
             "",
-            "<div>{} {}: {} → {} ({} {})</div>",
+            "<div>{} UTC {}: {} → {} ({})</div>",
             (
                 (
                     f"{s.at:%Y-%m-%d %H:%M:%S}",
                     s.subject,
                     s.from_state,
                     s.to_state,
-                    s.source,
-                    s.reason,
+                    ", ".join(filter(None, (s.source, s.actor, s.reason))),
                 )
                 for s in steps
             ),

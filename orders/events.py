@@ -1,7 +1,7 @@
 """What became true of an order. Facts, told through the outbox; amounts in minor units."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from shop.outbox import fact
 
@@ -70,3 +70,25 @@ class LateMoneyReturned:
     @property
     def dedupe_key(self) -> str:
         return self.refund
+
+
+@fact
+@dataclass(frozen=True)
+class LinkWanted:
+    """Somebody who names this order and a mail address wants its link again.
+
+    Neither needs to exist, and whoever asks does not learn it: the relay looks, later. Of the
+    address only a keyed digest travels. Heard once an hour for one order and address.
+    """
+
+    order_reference: str
+    address_digest: str
+    wanted_at: datetime
+
+    @property
+    def hour(self) -> str:
+        return f"{self.wanted_at.astimezone(UTC):%Y-%m-%dT%H}"
+
+    @property
+    def dedupe_key(self) -> str:
+        return f"{self.order_reference} {self.hour} {self.address_digest}"

@@ -10,6 +10,7 @@ from django import forms
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from orders.models.order import read_number
 from orders.pricing import Delivery
 
 #: Babel's two-letter codes that are no countries.
@@ -94,6 +95,35 @@ class CheckoutForm(forms.Form):
         """The cleaned address, as the order keeps it."""
         parts = ("name", "street", "postcode", "city", "country")
         return {part: self.cleaned_data[part] for part in parts}
+
+
+class LinkForm(forms.Form):
+    """Which order's link is wanted again, and by whom. Says nothing of what exists."""
+
+    email = forms.EmailField(
+        label=_("E-mail"),
+        max_length=254,
+        help_text=_("The one that you gave with the order: the link goes there, nowhere else."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false"}),
+        error_messages={
+            "required": _("Enter your e-mail address"),
+            "invalid": _("Enter an e-mail address like name@example.com"),
+        },
+    )
+    number = forms.CharField(
+        label=_("Order number"),
+        max_length=40,
+        help_text=_("It looks like PO-7K3QX-M2RVD and stands in every mail about the order."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": _("Enter the order number")},
+    )
+
+    def clean_number(self) -> str:
+        """The number as we write it, however it was typed."""
+        number = read_number(self.cleaned_data["number"])
+        if not number:
+            raise forms.ValidationError(_("Enter an order number like PO-7K3QX-M2RVD"))
+        return number
 
 
 class AddForm(forms.Form):

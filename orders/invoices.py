@@ -9,7 +9,6 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from fpdf import FPDF
-from fpdf.fonts import FontFace
 
 from orders import paper
 from orders.models import Invoice, InvoiceCounter, Order
@@ -61,27 +60,21 @@ def _draw(invoice: Invoice) -> bytes:
 
 
 def _lines(pdf: FPDF, order: Order) -> None:
-    bold = FontFace(emphasis="BOLD")
-    with pdf.table(
-        col_widths=(52, 12, 26, 14, 28),
-        text_align=("LEFT", "RIGHT", "RIGHT", "RIGHT", "RIGHT"),
-        borders_layout="HORIZONTAL_LINES",
-        headings_style=bold,
-    ) as table:
-        table.row([_("Item"), _("Quantity"), _("Price"), _("Tax"), _("Total")])
-        for line in order.lines.all():
-            table.row(
-                [
-                    f"{line.title} ({line.sku})",
-                    str(line.quantity),
-                    paper.money(line.unit_price_minor, order),
-                    paper.rate(line.tax_basis_points),
-                    paper.money(line.total_minor, order),
-                ]
-            )
-        if order.delivery_code:
-            title = order.delivery_title or order.delivery_code
-            table.row([title, "1", "", "", paper.money(order.delivery_minor, order)])
+    rows = [[_("Item"), _("Quantity"), _("Price"), _("Tax"), _("Total")]]
+    for line in order.lines.all():
+        rows.append(
+            [
+                f"{line.title} ({line.sku})",
+                str(line.quantity),
+                paper.money(line.unit_price_minor, order),
+                paper.rate(line.tax_basis_points),
+                paper.money(line.total_minor, order),
+            ]
+        )
+    if order.delivery_code:
+        title = order.delivery_title or order.delivery_code
+        rows.append([title, "1", "", "", paper.money(order.delivery_minor, order)])
+    paper.columns(pdf, rows, widths=(47, 17, 26, 14, 28))
 
 
 def _sums(pdf: FPDF, order: Order) -> None:

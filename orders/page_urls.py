@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.pages import mailbox, notifying, papers, paying, shopping
+from orders.pages import links, mailbox, notifying, papers, paying, shopping
 
 app_name = "shopper"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("basket/add/", shopping.basket_add, name="basket-add"),
     path("basket/update/", shopping.basket_update, name="basket-update"),
     path("checkout/", shopping.checkout, name="checkout"),
+    path("send-link/", links.send_link, name="send-link"),
     path("orders/<str:public_id>/", paying.order, name="order"),
     path("orders/<str:public_id>/back/", paying.order_back, name="order-back"),
     path("orders/<str:public_id>/pay/", paying.order_pay, name="order-pay"),

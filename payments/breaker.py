@@ -11,8 +11,9 @@ Each process decides for itself; through Redis they tell each other, as a courte
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from typing import TypeVar
 
@@ -136,7 +137,21 @@ def is_down(gateway: str) -> bool:
     return breaker(gateway).is_down()
 
 
-def call(gateway: str, operation: str, question: Callable[[base.Gateway], T]) -> T:
+def statement(gateway: str, day: date) -> Sequence[base.StatementRow]:
+    """A day's statement, behind the breaker. Raises Unknown, then nothing is known of the day.
+
+    It waits while the gateway is down; where nobody has asked for a while, as at night, it is
+    the probe. Its silence alone opens nothing: a gateway may sell on while it cannot report.
+    """
+    if is_down(gateway):
+        metrics.gateway_answers.labels(gateway, "statement", "held").inc()
+        raise Held("the gateway is down; its statement can wait")
+    return call(gateway, "statement", lambda gate: gate.statement(day), may_open=False)
+
+
+def call(
+    gateway: str, operation: str, question: Callable[[base.Gateway], T], *, may_open: bool = True
+) -> T:
     """Ask a gateway, measured and behind its breaker. Raises Unknown and Refused."""
     mine = breaker(gateway)
     answers = metrics.gateway_answers
@@ -149,7 +164,8 @@ def call(gateway: str, operation: str, question: Callable[[base.Gateway], T]) ->
     try:
         answer = question(registry.gateway(gateway))
     except base.Unknown:
-        mine.unanswered()
+        if may_open or mine.failed_at is not None:
+            mine.unanswered()
         answers.labels(gateway, operation, "unknown").inc()
         raise
     except base.Refused:

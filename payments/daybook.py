@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from payments import registry
+from payments import breaker
 from payments.gateways import base
 from payments.models import Payment, Refund
 from payments.models.refund import RefundState
@@ -230,7 +230,7 @@ def _elsewhere(gateway: str, day: date, refund: Refund) -> bool:
     return any(
         row.refund_reference == refund.reference
         for other in around
-        for row in registry.gateway(gateway).statement(other)
+        for row in breaker.statement(gateway, other)
     )
 
 

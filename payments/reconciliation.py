@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 
-from payments import polling, registry
+from payments import breaker, polling, registry
 from payments.gateways import base
 from payments.models import Payment, PaymentIntent, Refund
 from payments.trail import Trail
@@ -33,7 +33,7 @@ def movements(day: date) -> list[Movement]:
     return [
         Movement(name, row)
         for name in sorted(registry.configured())
-        for row in registry.gateway(name).statement(day)
+        for row in breaker.statement(name, day)
     ]
 
 
@@ -61,9 +61,8 @@ def _is_known(movement: Movement) -> bool:
 def _reborn(movement: Movement, owed: Owed, now: datetime) -> bool:
     """Write the lost attempt anew, superseded: the funnel decides what its money means."""
     row = movement.row
-    shown = registry.gateway(movement.gateway).query(
-        base.PaymentRef(row.reference, method="", created_at=row.at)
-    )
+    asked = base.PaymentRef(row.reference, method="", created_at=row.at)
+    shown = breaker.call(movement.gateway, "query", lambda gate: gate.query(asked))
     debt = owed(shown.order_reference)
     if debt is None:
         return False

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
-from payments import daybook, refunding, registry, reviews
+from payments import breaker, daybook, refunding, registry, reviews
 from payments.daybook import Comparison, Problem
 from payments.gateways import base
 from payments.models import Reconciliation, Refund, ReviewCase
@@ -65,7 +65,7 @@ def reconcile(
 
     Raises the gateway's Unknown, and Refused where it has no statement.
     """
-    rows = registry.gateway(gateway).statement(day)
+    rows = breaker.statement(gateway, day)
     adopted = 0
     if not dry_run:
         adopted = sum(adopt(Movement(gateway, row), owed=owed, now=now) for row in rows)
@@ -145,27 +145,33 @@ def _open_cases(result: Result, now: datetime) -> None:
 def reconcile_missing_days(*, owed: Owed, now: datetime) -> int:
     """Make up for each past day that has no row; how many were compared.
 
-    A gateway that does not answer, or has no statement, is left for the next run.
+    Oldest first, so that the newest day stands on top of the staff's list. A gateway that does
+    not answer, or has no statement, is left for the next run: no day is written without its word.
     """
     over = (now - DAY_IS_OVER_AFTER).astimezone(UTC).date()
-    days = [over - timedelta(days=n) for n in range(1, settings.RECONCILE_DAYS + 1)]
+    days = [over - timedelta(days=n) for n in range(settings.RECONCILE_DAYS, 0, -1)]
     finished = set(Reconciliation.objects.filter(day__in=days).values_list("gateway", "day"))
     compared = 0
     for gateway in sorted(registry.configured()):
-        for day in days:
-            if (gateway, day) not in finished:
-                compared += _try(gateway, day, owed, now)
+        missing = [day for day in days if (gateway, day) not in finished]
+        compared += _compare_in_turn(gateway, missing, owed, now)
     return compared
 
 
-def _try(gateway: str, day: date, owed: Owed, now: datetime) -> bool:
-    try:
-        reconcile(gateway=gateway, day=day, owed=owed, now=now)
-    except (base.Unknown, base.Refused) as silence:
-        log.warning("payments.reconcile.no_statement", gateway=gateway, day=str(day),
-                    why=str(silence)[:200])  # fmt: skip
-        return False
-    return True
+def _compare_in_turn(gateway: str, days: Sequence[date], owed: Owed, now: datetime) -> int:
+    """Day by day, until the gateway is silent: each further question would wait in vain."""
+    compared = 0
+    for day in days:
+        try:
+            reconcile(gateway=gateway, day=day, owed=owed, now=now)
+        except (base.Unknown, base.Refused) as silence:
+            log.warning("payments.reconcile.no_statement", gateway=gateway, day=str(day),
+                        why=str(silence)[:200])  # fmt: skip
+            if isinstance(silence, base.Unknown):
+                break
+        else:
+            compared += 1
+    return compared
 
 
 def open_cases_of(day: Reconciliation) -> int:

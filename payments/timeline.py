@@ -76,6 +76,7 @@ def _call(step: StateChange) -> Entry:
 
 def _notice(notice: Notification) -> Entry:
     became = notice.result or "waiting"
+    tries = "try" if notice.tries == 1 else "tries"
     return Entry(
         notice.received_at,
         "callback",
@@ -83,7 +84,7 @@ def _notice(notice: Notification) -> Entry:
         if notice.refund_reference
         else f"payment {notice.reference}",
         f"notification {notice.kind}",
-        f"{notice.notification_id}: {became} after {notice.tries} tries",
+        f"{notice.notification_id}: {became} after {notice.tries} {tries}",
         raw=bytes(notice.body[:BODY_BYTES_MAX]).decode(errors="replace"),
     )
 

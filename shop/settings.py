@@ -132,7 +132,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 ATOMIC_REQUESTS = False
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("he", "עברית")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 # The shop's local time, shown beside UTC; what is stored is UTC.

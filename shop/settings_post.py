@@ -29,6 +29,8 @@ EMAIL_USE_TLS = _mail.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _mail.get("EMAIL_USE_SSL", False)
 # For each step of the conversation. A mail's lease (orders/post/sending.py) outlives them all.
 EMAIL_TIMEOUT = 10
+# How often one network address may ask for an order's link; one mail an hour for each order.
+LINKS_PER_MINUTE = env.positive("LINKS_PER_MINUTE", default=5)
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="Payonce <orders@payonce.example>")
 MAILS_SHOWN_FROM = EMAIL_FILE_PATH if DEMO and "filebased" in EMAIL_BACKEND else ""
 

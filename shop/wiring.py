@@ -25,5 +25,6 @@ SUBSCRIBERS: dict[str, dict[str, list[str]]] = {
     },
     "OrderCancelled": {"later": ["orders.post.subscribers.tell_cancelled"]},
     "OrderRefunded": {},
+    "LinkWanted": {"later": ["orders.post.subscribers.tell_link"]},
     "LateMoneyReturned": {"later": ["orders.post.subscribers.tell_late"]},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime
 from typing import ClassVar
@@ -14,11 +15,20 @@ from django_fsm import FSMField, transition
 
 # Without I, L, O, U: read over the telephone without mistakes.
 NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+MISREAD = str.maketrans("OIL", "011")
 
 
 def new_number() -> str:
     """An order number a person can read out: 50 random bits, so nobody counts our orders."""
     letters = "".join(secrets.choice(NUMBER_ALPHABET) for _ in range(10))
+    return f"PO-{letters[:5]}-{letters[5:]}"
+
+
+def read_number(told: str) -> str:
+    """An order number as we write it, from how a person may type it; empty if it is none."""
+    letters = re.sub(r"[\s-]", "", told.upper()).removeprefix("PO").translate(MISREAD)
+    if len(letters) != 10 or set(letters) - set(NUMBER_ALPHABET):
+        return ""
     return f"PO-{letters[:5]}-{letters[5:]}"
 
 

@@ -15,13 +15,14 @@ class Occasion(models.TextChoices):
     LATE = "late", "paid too late"
     REFUNDED = "refunded", "refund done"
     CANCELLED = "cancelled", "ended unpaid"
+    LINK = "link", "link sent again"
 
 
 class Outgoing(models.Model):
     """A thing to send, driven by its row: `next_try_at` is null once nothing is left to do."""
 
     kind = models.CharField(max_length=12, choices=Occasion.choices)
-    # What happened more than once names which: a payment's or a refund's reference.
+    # What happened more than once names which: a payment's or a refund's reference, an hour.
     occasion = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField()
     next_try_at = models.DateTimeField(null=True)

@@ -189,6 +189,21 @@ def _cancelled(mail: Mail) -> Letter:
     )
 
 
+def _link(mail: Mail) -> Letter:
+    told = {"number": mail.order.number}
+    return Letter(
+        subject=_("The link to your order %(number)s") % told,
+        paragraphs=[
+            _("Somebody, probably you, asked us to send this link again."),
+            _("The order's page shows where the order and its money are."),
+        ],
+        last=[
+            _("Only who knows the page's address can open it: please do not pass it on."),
+            _("You did not ask for it? Then nothing has happened, and you need not do anything."),
+        ],
+    )
+
+
 WRITERS: dict[Occasion, Callable[[Mail], Letter]] = {
     Occasion.PLACED: _placed,
     Occasion.PAID: _paid,
@@ -196,6 +211,7 @@ WRITERS: dict[Occasion, Callable[[Mail], Letter]] = {
     Occasion.LATE: _late,
     Occasion.REFUNDED: _refunded,
     Occasion.CANCELLED: _cancelled,
+    Occasion.LINK: _link,
 }
 
 

@@ -11,7 +11,8 @@ from email.utils import parseaddr
 from django.conf import settings
 
 from orders import credit_notes, invoices
-from orders.events import LateMoneyReturned, OrderCancelled, OrderPaid, OrderPlaced
+from orders.events import LateMoneyReturned, LinkWanted, OrderCancelled, OrderPaid, OrderPlaced
+from orders.links import is_address_of
 from orders.models import Mail, Occasion, Order, PushMessage, PushSubscription
 from payments.events import RefundDone, SurplusCaptured
 
@@ -55,6 +56,13 @@ def tell_refunded(fact: RefundDone, *, now: datetime) -> None:
 def tell_cancelled(fact: OrderCancelled, *, now: datetime) -> None:
     """The order ended unpaid, by wish or by time."""
     _mail(fact.order_reference, Occasion.CANCELLED, now=now)
+
+
+def tell_link(fact: LinkWanted, *, now: datetime) -> None:
+    """The link again, to the order's own address, if it is the one that was named."""
+    order = Order.objects.filter(number=fact.order_reference).first()
+    if order is not None and is_address_of(order, fact.address_digest):
+        _mail(order.number, Occasion.LINK, fact.hour, now=now)
 
 
 def _mail(order_reference: str, kind: Occasion, occasion: str = "", *, now: datetime) -> None:

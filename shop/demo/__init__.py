@@ -3,6 +3,6 @@
 Only the standard library: it makes the secrets and the servers that the settings need.
 """
 
-from shop.demo.launch import main
+from shop.demo.launch import join_running, main
 
-__all__ = ["main"]
+__all__ = ["join_running", "main"]

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from shop import embedded
 from shop.demo import ports, secrets, services
+from shop.demo.running import join, noted
 from shop.demo.supervisor import (
     Signals,
     StopAsked,
@@ -30,18 +31,27 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
+def join_running() -> bool:
+    """Let a command work on the demo that runs here; False where none does."""
+    return join(_base())
+
+
 def main() -> int:
     """Run the demo; returns the exit code: 0 after a signal, 1 when it could not run."""
     signals = Signals()
     end_with_make()
     try:
-        _run(Path(os.environ.get(DATA_VARIABLE, services.PROJECT / ".data")), signals)
+        _run(_base(), signals)
     except EmbeddedError as error:
         print(f"\nThe demo cannot run: {error}", file=sys.stderr, flush=True)
         return 1
     except StopAsked:
         say("Stopped. The data are kept; `make demo` starts again.")
     return 0
+
+
+def _base() -> Path:
+    return Path(os.environ.get(DATA_VARIABLE, services.PROJECT / ".data"))
 
 
 def _run(base: Path, signals: Signals) -> None:
@@ -60,11 +70,14 @@ def _run(base: Path, signals: Signals) -> None:
         supervisor = Supervisor(say)
         closing.callback(say, "Stopping the database and the cache")
         closing.enter_context(stopped_at_the_end(signals, supervisor))
-        env = _environment(home, shop_port, bank_port, running)
+        told = _environment(home, shop_port, bank_port, running)
+        env = told | {
+            name: value for name, value in os.environ.items() if value or name not in told
+        }
         _start_services(supervisor, env, demo)
         _wait_until_ready(supervisor, env)
         _greet(env, demo, time.monotonic() - began)
-        with contextlib.suppress(StopAsked):
+        with noted(demo, {name: env[name] for name in told}), contextlib.suppress(StopAsked):
             supervisor.watch(running.children)
         say("\nStopping the shop")
     raise StopAsked
@@ -73,8 +86,8 @@ def _run(base: Path, signals: Signals) -> None:
 def _environment(
     home: Path, shop_port: int, bank_port: int, running: embedded.Servers
 ) -> dict[str, str]:
-    """What each service is told; a variable that the caller set stays as it is."""
-    made = secrets.load(home) | {
+    """What each service is told, unless the caller said otherwise."""
+    return secrets.load(home) | {
         "SHOP_PORT": str(shop_port),
         "BANK_PORT": str(bank_port),
         "SHOP_URL": f"http://{ports.LOOPBACK}:{shop_port}",
@@ -88,7 +101,6 @@ def _environment(
         "REDIS_URL": running.redis_url,
         "ALLOW_EMBEDDED": "1",
     }
-    return made | {name: value for name, value in os.environ.items() if value or name not in made}
 
 
 def _start_services(supervisor: Supervisor, env: dict[str, str], demo: Path) -> None:

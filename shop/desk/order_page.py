@@ -16,6 +16,7 @@ from payments.models.payment import Role
 from payments.models.refund import RefundKind, RefundState
 from payments.timeline import Entry, timeline
 from shop.desk.pages import desk_page, desk_response
+from shop.desk.verdict import verdict
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
         order=found,
         lines=found.lines.all() if found else (),
         invoice=getattr(found, "invoice", None),
+        verdict=verdict(found, [attempt.row for attempt in attempts]),
         sums=sums(found, intent, [attempt.row for attempt in attempts]),
         attempts=attempts,
         entries=sorted(entries, key=lambda entry: entry.at),

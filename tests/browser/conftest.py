@@ -24,7 +24,10 @@ FLAGS = (
     " --disable-component-update --disable-sync"
 )
 #: What the browser says about an answer that a test provoked on purpose.
-EXPECTED_NOISE = ("Failed to load resource",)
+EXPECTED_NOISE = (
+    "Failed to load resource",
+    "Chrome currently does not support the Push API in incognito mode",
+)
 PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 

@@ -157,6 +157,21 @@ def test_what_went_wrong(shopper: Shopper):
     look(shopper)
 
 
+def test_a_lost_link_is_asked_for(shopper: Shopper):
+    shopper.page.goto("/")
+    shopper.page.get_by_role("link", name="Lost an order's page?").click()
+    shopper.sees("Send me the link again")
+    look(shopper)
+    shopper.button("Send the link").click()
+    shopper.reads("There is a problem")
+    look(shopper)
+    shopper.page.get_by_label("E-mail").fill("ada@example.org")
+    shopper.page.get_by_label("Order number").fill("po 7k3qx m2rvd")
+    shopper.button("Send the link").click()
+    shopper.sees("Look into your mail")
+    look(shopper)
+
+
 def test_the_whole_purchase_by_keyboard_alone(shopper: Shopper):
     page = shopper.page
     page.goto("/")

@@ -1,6 +1,7 @@
 """What we ship or test with but did not write is exactly what VENDOR.txt says."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,13 @@ def test_every_file_has_its_source_licence_and_sum(listed: Path):
         assert entry["source"]
         assert entry["version"]
         assert entry["licence"]
+
+
+def test_every_font_of_the_papers_is_the_one_that_its_list_names():
+    folder = PROJECT / "orders/fonts"
+    blocks = (folder / "VENDOR.txt").read_text().split("\n\n")
+    assert all("licence: " in block and "version: " in block for block in blocks)
+    sums = dict(re.findall(r"^([0-9a-f]{64})  (.+)$", "\n".join(blocks), re.MULTILINE))
+    shipped = [path for path in folder.iterdir() if path.name != "VENDOR.txt"]
+    found = {hashlib.sha256(path.read_bytes()).hexdigest(): path.name for path in shipped}
+    assert found == sums

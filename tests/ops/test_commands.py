@@ -243,6 +243,22 @@ class TestPurge:
         kept = {n.notification_id: bytes(n.body) for n in Notification.objects.all()}
         assert kept == {"old": b"", "new": b"{}", "unprocessed": b"{}"}
 
+    def test_old_wishes_for_a_link_go_once_they_were_heard(self):
+        before = timezone.now() - timedelta(days=3)
+        for number, heard in ((1, before), (2, None)):
+            OutboxMessage.objects.create(
+                topic="LinkWanted",
+                subscriber="orders.post.subscribers.tell_link",
+                dedupe_key=str(number),
+                order_reference="PO-00000-00000",
+                payload={},
+                created_at=before,
+                done_at=heard,
+            )
+        assert run("purge", "--dry-run")["wishes_to_delete"] == 1
+        assert run("purge")["wishes_deleted"] == 1
+        assert OutboxMessage.objects.get().dedupe_key == "2"
+
     def test_it_goes_on_until_nothing_is_left(self, monkeypatch):
         from shop.management.commands import purge
 

@@ -10,13 +10,13 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 from django.utils import timezone
 
-from orders import invoices
+from orders import invoices, paper, services
 from orders.models import Invoice
 from orders.problems import OrderNotFound
 from orders.services import Shopper
 from shop import outbox
 from tests.factories import DeliveryFactory, ProductFactory, place
-from tests.orders.story import paid_order
+from tests.orders.story import paid_order, pay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,3 +98,45 @@ def test_forty_lines_run_over_to_a_second_page():
     order = place(*((ProductFactory(), 1) for _ in range(40)))
     issue(order)
     assert text_of(invoices.invoice_pdf(order.public_id)[1]).count("\f") == 2
+
+
+@pytest.mark.parametrize("name", ["山田 太郎 たろう", "张伟", "김철수", "Ada 中村"])
+def test_a_name_in_han_kana_or_hangul_is_written_out(name):
+    buyer = Shopper("ada@example.com", "en", {"name": name, "city": "Łódź"})
+    order = place((ProductFactory(title="急須 Tea pot"), 1), shopper=buyer)
+    pdf = paper.sheet(order, label="INV-1", issued_at=timezone.now())
+    paper.headline(pdf, "急須")  # bold, of which the font has one weight only
+    paper.row(pdf, order.lines.get().title)
+    text = text_of(bytes(pdf.output()))
+    for written in (name, "Łódź", "急須 Tea pot"):
+        assert written in text
+    assert set(pdf.fonts) == {"dejavu", "dejavuB", "droid"}
+
+
+def test_other_papers_do_not_read_the_large_font():
+    buyer = Shopper("ada@example.com", "en", {"name": "Łukasz Ωμέγα Жук"})
+    pdf = paper.sheet(place(shopper=buyer), label="INV-1", issued_at=timezone.now())
+    assert "Ωμέγα Жук" in text_of(bytes(pdf.output()))
+    assert set(pdf.fonts) == {"dejavu", "dejavuB"}
+
+
+def test_a_paper_in_hebrew_is_written_as_it_is_read():
+    assert paper.visual("Order PO-1: 12.50 €") == "Order PO-1: 12.50 €"
+    # On paper the last letter of a Hebrew line stands leftmost; figures run as everywhere.
+    assert paper.visual("תודה") == "הדות"
+    assert paper.visual("סך הכול: 12.50") == "12.50 :לוכה ךס"
+    assert paper.visual("\u200f12.50\xa0\u200f€") == "€\xa012.50"
+
+
+def test_an_invoice_in_hebrew_begins_its_lines_at_the_right(bank):
+    buyer = Shopper("ada@example.com", "he", {"name": "עדה לאבלייס", "city": "חיפה"})
+    order = place((ProductFactory(title="קומקום Tea pot"), 1), shopper=buyer)
+    bank.pay(pay(order).payment.reference)
+    services.check_order(public_id=order.public_id, now=timezone.now())
+    invoice = issue(order)
+    _, pdf = invoices.invoice_pdf(order.public_id)
+    text = text_of(pdf)
+    assert invoice.label in text
+    assert "19.99" in text
+    line = next(line for line in text.splitlines() if order.number in line)
+    assert len(line) - len(line.lstrip()) > 30

@@ -205,3 +205,16 @@ def test_a_line_break_in_an_address_is_never_sent_and_never_tried_again():
     assert (mail.sent_at, mail.next_try_at) == (None, None)
     assert mail.last_error == "a line break in a header"
     assert deliver(7200) == 0
+
+
+def test_a_mail_in_hebrew_runs_from_right_to_left(bank):
+    order = place(shopper=Shopper("ada@example.com", "he", {"name": "עדה לאבלייס"}))
+    bank.pay(pay(order).payment.reference)
+    services.check_order(public_id=order.public_id, now=timezone.now())
+    deliver()
+    assert f"ההזמנה שלכם {order.number}" in subjects()
+    message = sent.outbox[-1]
+    assert isinstance(message, EmailMultiAlternatives)
+    assert '<html lang="he" dir="rtl">' in str(message.alternatives[0][0])
+    assert "פעם אחת" in message.body
+    assert "19.99" in message.body

@@ -70,6 +70,7 @@ DOORS = {
     "basket/add/": button(400),
     "basket/update/": button(400),
     "checkout/": page(302),
+    "send-link/": page(),
     "orders/<str:public_id>/": page(),
     "orders/<str:public_id>/back/": page(302),
     "orders/<str:public_id>/pay/": button(),

@@ -1,16 +1,18 @@
 """The parts of `make demo`: ports, secrets, and the supervisor of its services."""
 
+import json
 import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from shop.demo import ports, secrets, supervisor
+from shop.demo import ports, running, secrets, supervisor
 from shop.embedded import EmbeddedError
 from shop.embedded.process import Child, Program
 from tests.shop.processes import PROJECT, wait_until
@@ -133,3 +135,42 @@ def test_launcher_needs_only_the_standard_library(tmp_path):
     )
     assert child.process.wait(20) == 0, child.last_words()
     assert child.last_words() == "[]\n"
+
+
+@pytest.fixture
+def told_nothing(monkeypatch):
+    for name in running.TOLD:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SHOP_URL", "http://before")
+
+
+def test_a_command_beside_the_demo_works_on_it_and_says_so(tmp_path, told_nothing, capsys):
+    (tmp_path / "demo").mkdir()
+    told = {"SHOP_URL": "http://127.0.0.1:8000", "SECRET_KEY": "the demo's"}
+    with running.noted(tmp_path / "demo", told):
+        mode = stat.S_IMODE((tmp_path / "demo" / running.NAME).stat().st_mode)
+        assert running.join(tmp_path)
+    assert mode == 0o600
+    assert os.environ["SECRET_KEY"] == "the demo's"
+    assert capsys.readouterr() == ("", "On the demo at http://127.0.0.1:8000/\n")
+    assert not (tmp_path / "demo" / running.NAME).exists()
+
+
+@pytest.mark.parametrize("name", running.TOLD)
+def test_who_names_a_shop_does_not_get_the_demo(tmp_path, told_nothing, monkeypatch, name):
+    (tmp_path / "demo").mkdir()
+    monkeypatch.setenv(name, "1")
+    with running.noted(tmp_path / "demo", {"SHOP_URL": "http://demo"}):
+        assert not running.join(tmp_path)
+    assert os.environ["SHOP_URL"] == "http://before"
+
+
+def test_a_demo_that_was_killed_is_not_joined(tmp_path, told_nothing):
+    (tmp_path / "demo").mkdir()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    note = {"process": gone.pid, "environment": {"SHOP_URL": "http://demo"}}
+    (tmp_path / "demo" / running.NAME).write_text(json.dumps(note))
+    assert not running.join(tmp_path)
+    assert not running.join(tmp_path / "nothing here")
+    assert os.environ["SHOP_URL"] == "http://before"

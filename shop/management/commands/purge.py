@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from payments.models import Notification
-from shop.models import IdempotencyKey
+from shop.models import IdempotencyKey, OutboxMessage
 from shop.operating import OperatorCommand, days
 
 #: Rows in one transaction: a batch locks little and for milliseconds.
@@ -26,14 +26,22 @@ BODIES = """
         WHERE received_at < %s AND processed_at IS NOT NULL AND body <> ''
         ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
 """
+#: Wishes for a link may name anybody's order; what became of them stands among the mails.
+WISHES = """
+    DELETE FROM shop_outboxmessage WHERE id IN (
+        SELECT id FROM shop_outboxmessage
+        WHERE topic = 'LinkWanted' AND created_at < %s AND done_at IS NOT NULL
+        ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+"""
 
 
 class Command(OperatorCommand):
-    """Old idempotency keys are deleted, old notification bodies emptied; money rows never."""
+    """Old keys and wishes are deleted, old notification bodies emptied; money rows never."""
 
     help = (
-        "Delete idempotency keys older than they are promised to be kept, and empty the raw bodies "
-        "of old notifications. No order, payment, refund or history is ever touched."
+        "Delete idempotency keys older than they are promised to be kept, and wishes for a link as "
+        "old as that; empty the raw bodies of old notifications. No order, payment, refund or "
+        "history is ever touched."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -51,12 +59,22 @@ class Command(OperatorCommand):
             keys = IdempotencyKey.objects.filter(created_at__lt=keys_before, lease_until__lt=now)
             notes = Notification.objects.filter(received_at__lt=bodies_before)
             notes = notes.exclude(processed_at=None).exclude(body=b"")
-            self.tell({"keys_to_delete": keys.count(), "bodies_to_empty": notes.count()}, options)
+            wishes = OutboxMessage.objects.filter(topic="LinkWanted", created_at__lt=keys_before)
+            wishes = wishes.exclude(done_at=None)
+            self.tell(
+                {
+                    "keys_to_delete": keys.count(),
+                    "bodies_to_empty": notes.count(),
+                    "wishes_to_delete": wishes.count(),
+                },
+                options,
+            )
             return
         self.tell(
             {
                 "keys_deleted": self._in_batches(KEYS, keys_before, "keys"),
                 "bodies_emptied": self._in_batches(BODIES, bodies_before, "bodies"),
+                "wishes_deleted": self._in_batches(WISHES, keys_before, "wishes"),
             },
             options,
         )

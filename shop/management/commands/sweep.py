@@ -32,7 +32,10 @@ class Command(BaseCommand):
             self._show(done, as_json=options["json"])
             if options["every"] is None:
                 return
-            time.sleep(options["every"])
+            try:
+                time.sleep(options["every"])
+            except KeyboardInterrupt:  # the way to end it; a pass under way is finished first
+                return
 
     def _pass(self) -> dict[str, int]:
         return {
