@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 # Linters and types read the settings without any server.
 OFFLINE := DEBUG=1 SECRET_KEY=only-for-checks
 
-.PHONY: help demo test check format lint types contracts migrations unit states requirements clean reset
+.PHONY: help demo test check format lint types contracts migrations unit hosts states requirements clean reset
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -79,6 +79,9 @@ unit: $(VENV)/.dev browser ## Run the tests alone
 	@echo "The tests pass, and none is skipped"
 	@$(BIN)/python -m shop.embedded run --name test --quick -- \
 		env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),3) --dist worksteal $(TESTS)
+
+hosts: $(VENV)/.dev ## Sell on several hosts, cut some off, lose the database's primary (root, Linux)
+	@exec $(BIN)/python -m scripts.hosts --orders $(or $(ORDERS),300) --seed $(or $(SEED),1)
 
 states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
 	@$(OFFLINE) $(BIN)/python manage.py states > docs/payment-states.md

@@ -11,6 +11,7 @@ DEBUG the shop refuses these two servers. Nothing else differs.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -23,7 +24,7 @@ import tempfile
 import time
 import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from shop import embedded  # noqa: E402
+from shop.embedded.process import dies_with_us  # noqa: E402
 
 #: Services whose containers run our own image, in the order of their start.
 LASTING = ("bank", "web", "worker", "beat")
@@ -153,6 +155,7 @@ class Machine:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=dies_with_us(signal.SIGKILL),
             )
 
     def stop(self, service: str) -> tuple[int, float]:
@@ -228,9 +231,25 @@ def figures(shop: str, token: str) -> dict[str, float]:
     return {name: float(value) for name, value in found}
 
 
-def rehearse(folder: Path) -> dict[str, Any]:
-    """Start everything, buy, stop; what was seen. Raises when something is not as promised."""
-    env_file = made_up()
+@dataclass(frozen=True)
+class Running:
+    """Everything of the compose file, ready; where it is reached."""
+
+    machine: Machine
+    shop: str
+    bank: str
+    metrics_token: str
+    database_url: str
+    ready_after_seconds: float
+
+
+@contextlib.contextmanager
+def started(folder: Path, **told: str) -> Iterator[Running]:
+    """Start everything and wait until it is ready; nothing of it is left afterwards.
+
+    `told` are more variables of the .env file.
+    """
+    env_file = made_up() | told
     shop_port, bank_port, worker_port = free_port(), free_port(), free_port()
     shop, bank = f"http://127.0.0.1:{shop_port}", f"http://127.0.0.1:{bank_port}"
     env_file |= {"SHOP_URL": shop, "BANK_PUBLIC_URL": bank}
@@ -251,15 +270,15 @@ def rehearse(folder: Path) -> dict[str, Any]:
         }
         machine = Machine(services, where, folder)
         try:
-            return _rehearse(machine, shop, bank, env_file["METRICS_TOKEN"], worker_port)
+            began = time.monotonic()
+            _start(machine, shop, bank, worker_port)
+            token, url = env_file["METRICS_TOKEN"], servers_at.database_url
+            yield Running(machine, shop, bank, token, url, time.monotonic() - began)
         finally:
             machine.kill()
 
 
-def _rehearse(
-    machine: Machine, shop: str, bank: str, token: str, worker_port: int
-) -> dict[str, Any]:
-    began = time.monotonic()
+def _start(machine: Machine, shop: str, bank: str, worker_port: int) -> None:
     machine.run("prepare")
     for service in LASTING:
         machine.start(service)
@@ -267,18 +286,25 @@ def _rehearse(
     wait_for(machine, "the web", lambda: ask(f"{shop}/readyz"))
     worker = f"http://127.0.0.1:{worker_port}/metrics"
     wait_for(machine, "the worker", lambda: "payonce_polls_total" in ask(worker))
-    ready = time.monotonic() - began
-    number = buy(machine, shop, bank)
 
-    def ticked() -> bool:
-        return figures(shop, token)["payonce_beat_age_seconds"] < 60
 
-    wait_for(machine, "beat's tick through a worker", ticked)
-    stopped = {}
-    for service in ("web", "beat", "worker", "bank"):
-        code, took = machine.stop(service)
-        stopped[service] = {"code": code, "seconds": round(took, 1)}
-    return {"ready_after_seconds": round(ready, 1), "order": number, "stopped": stopped}
+def rehearse(folder: Path) -> dict[str, Any]:
+    """Start everything, buy, stop; what was seen. Raises when something is not as promised."""
+    with started(folder) as running:
+        machine = running.machine
+        number = buy(machine, running.shop, running.bank)
+
+        def ticked() -> bool:
+            seen = figures(running.shop, running.metrics_token)
+            return seen["payonce_beat_age_seconds"] < 60
+
+        wait_for(machine, "beat's tick through a worker", ticked)
+        stopped = {}
+        for service in ("web", "beat", "worker", "bank"):
+            code, took = machine.stop(service)
+            stopped[service] = {"code": code, "seconds": round(took, 1)}
+    ready = round(running.ready_after_seconds, 1)
+    return {"ready_after_seconds": ready, "order": number, "stopped": stopped}
 
 
 def main() -> int:

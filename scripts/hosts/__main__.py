@@ -1,7 +1,7 @@
 """Sell on several hosts while some are cut off and the database's primary is lost, then judge.
 
-    make hosts                              # 300 orders, about two minutes; as root, on Linux
-    python -m scripts.hosts --orders 600 --seed 7 --beats 1
+make hosts                              # 300 orders, about two minutes; as root, on Linux
+python -m scripts.hosts --orders 600 --seed 7 --beats 1
 """
 
 import argparse

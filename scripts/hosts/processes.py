@@ -37,7 +37,7 @@ class Processes:
     def start(self, *, beats: Iterable[str]) -> None:
         """Prepare the database, start everything, return when all of it answers."""
         self._begin("bank", "bank")
-        self.manage("worker1", "prepare", "--no-static")
+        self.manage("worker1", "prepare", "--no-static", service="prepare")
         for host in plan.WEBS:
             self._begin("web", host)
         for host in plan.WORKERS:
@@ -50,13 +50,13 @@ class Processes:
         for host in plan.WORKERS:
             self._wait_for(host, f"http://{plan.address(host)}:9101/metrics")
 
-    def manage(self, host: str, *arguments: str, must: bool = True) -> str:
+    def manage(self, host: str, *arguments: str, service: str = "worker", must: bool = True) -> str:
         """What a management command says on that host. Raises EmbeddedError when it must succeed."""
         machine = self._machine(host)
         argv = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(
             self._network.command(host, argv),
-            cwd=compose_processes.ROOT, env=machine.environment("worker"),
+            cwd=compose_processes.ROOT, env=machine.environment(service),
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if must and done.returncode != 0:
@@ -107,5 +107,3 @@ class Processes:
                         f"logs in {self._base}"
                     ) from error
             time.sleep(0.2)
-
-

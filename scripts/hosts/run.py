@@ -173,7 +173,7 @@ def judged(
     """The bank's word and our own audit, with the figures of the run."""
     refunds = {v.orders[0]["number"]: v.refunded_minor for v in market.visits if v.orders}
     told = verdict.judge(orders, refunds, hosts.ask_bank("/ledger")["movements"])
-    told.found["gave up"] += [visit.gave_up for visit in market.visits if visit.gave_up]
+    told.found["gave up"] += [visit.complaint for visit in market.visits if visit.complaint]
     audit = json.loads(
         hosts.processes.manage("worker2", "audit", "--json", "--all-at-rest", must=False)
     )
@@ -192,7 +192,8 @@ def judged(
         "adopted": audit["adopted"],
         "answers": dict(sorted(market.answers.items())),
         "went_to_the_other_host": market.moved,
-        "longest_answer_seconds": round(market.longest_seconds, 1),
+        "refunds_by_staff": sum(visit.refunded_minor > 0 for visit in market.visits),
+        "slow": sorted(market.slow, reverse=True)[:30],
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
     }
 

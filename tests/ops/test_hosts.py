@@ -49,7 +49,9 @@ def test_only_addresses_differ_from_the_compose_file():
     services = compose_processes.compose(known)["services"]
     names = ("@postgres:", "//valkey:", "//bank:", "//web:")
     for host, service in (("web1", "web"), ("web2", "web"), ("worker1", "worker")):
-        machine = compose_processes.Machine(services, plan.places(host, "/x"), compose_processes.ROOT)
+        machine = compose_processes.Machine(
+            services, plan.places(host, "/x"), compose_processes.ROOT
+        )
         placed = machine.environment(service)
         assert not [value for value in placed.values() if any(name in value for name in names)]
         for name, value in services[service]["environment"].items():
