@@ -15,7 +15,6 @@ import contextlib
 import json
 import os
 import re
-import secrets
 import signal
 import socket
 import subprocess
@@ -24,71 +23,23 @@ import tempfile
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts.compose_file import compose as compose  # noqa: E402
+from scripts.compose_file import interpolate as interpolate  # noqa: E402
+from scripts.compose_file import made_up as made_up  # noqa: E402
 from shop import embedded  # noqa: E402
 from shop.embedded.process import dies_with_us  # noqa: E402
 
 #: Services whose containers run our own image, in the order of their start.
 LASTING = ("bank", "web", "worker", "beat")
 STARTS_WITHIN_SECONDS = 30.0
-SECRETS = (
-    "SECRET_KEY",
-    "POSTGRES_PASSWORD",
-    "METRICS_TOKEN",
-    "GRAFANA_PASSWORD",
-    "SANDBOX_API_KEY",
-    "SANDBOX_SIGNING_SECRET",
-)
-VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?:(?P<how>:?[-?])(?P<told>[^}]*))?\})")
-
-
-def interpolate(text: str, known: Mapping[str, str]) -> str:
-    """Fill in `${NAME}`, `${NAME:-default}` and `${NAME:?message}`. Raises ValueError."""
-
-    def value(found: re.Match[str]) -> str:
-        if found["name"] is None:
-            return "$"
-        has = known.get(found["name"], "")
-        if has:
-            return has
-        if found["how"] in (":?", "?"):
-            raise ValueError(found["told"])
-        return found["told"] or ""
-
-    return VARIABLE.sub(value, text)
-
-
-def compose(known: Mapping[str, str]) -> dict[str, Any]:
-    """The compose file with every variable filled in."""
-    read: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-
-    def fill(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {name: fill(part) for name, part in node.items()}
-        if isinstance(node, list):
-            return [fill(part) for part in node]
-        return interpolate(node, known) if isinstance(node, str) else node
-
-    filled: dict[str, Any] = fill(read)
-    return filled
-
-
-def made_up() -> dict[str, str]:
-    """What a person would write into .env."""
-    webhook = secrets.token_urlsafe(32)
-    return {name: secrets.token_urlsafe(50) for name in SECRETS} | {
-        "SANDBOX_WEBHOOK_SECRET": webhook,
-        "SANDBOX_WEBHOOK_SECRETS": webhook,
-    }
 
 
 def seconds(told: str) -> float:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -35,6 +36,11 @@ TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 TABLES = """
     SELECT relname, pg_total_relation_size(oid) FROM pg_class
      WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname
+"""
+COUNT = "SELECT count(*) FROM {}"
+COUNTED = """
+    SELECT pg_current_wal_lsn() - '0/0'::pg_lsn, xact_commit FROM pg_stat_database
+     WHERE datname = current_database()
 """
 
 
@@ -95,28 +101,27 @@ def snapshot(running: Running, database: psycopg.Connection[Any]) -> dict[str, A
     """Everything that is counted, now."""
     database.execute("CHECKPOINT")
     sizes = dict(database.execute(TABLES).fetchall())
-    rows = {
-        name: database.execute(f"SELECT count(*) FROM {name}".encode()).fetchone()[0]  # type: ignore[index]
-        for name in sizes
-    }
-    counted = database.execute(
-        "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn, xact_commit FROM pg_stat_database"
-        " WHERE datname = current_database()"
-    ).fetchone()
-    assert counted is not None
+    rows = {name: one(database, sql.SQL(COUNT).format(sql.Identifier(name)))[0] for name in sizes}
+    wal, commits = one(database, COUNTED)
     spent = {n: cpu_seconds(p.pid) for n, p in running.machine.running.items()}
-    spent["postgres"] = cpu_seconds(int(postmaster(database)))
+    spent["postgres"] = cpu_seconds(postmaster(database))
     return {
         "at": time.monotonic(), "sizes": sizes, "rows": rows,
-        "wal": int(counted[0]), "commits": counted[1], "cpu": spent,
+        "wal": int(wal), "commits": commits, "cpu": spent,
     }  # fmt: skip
+
+
+def one(database: psycopg.Connection[Any], question: Any) -> tuple[Any, ...]:
+    """The first row of an answer that has one."""
+    for row in database.execute(question):
+        return tuple(row)
+    raise LookupError(question)
 
 
 def postmaster(database: psycopg.Connection[Any]) -> int:
     """The server's first process; its children's time is counted with it."""
-    row = database.execute("SELECT pg_backend_pid()").fetchone()
-    assert row is not None
-    return int(Path(f"/proc/{row[0]}/stat").read_text().rpartition(")")[2].split()[1])
+    (backend,) = one(database, "SELECT pg_backend_pid()")
+    return int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def cpu_seconds(pid: int) -> float:

@@ -16,7 +16,8 @@ from datetime import datetime
 PREFIX = "%m|%p|%v|"
 SETTINGS = {"log_min_duration_statement": "0", "log_line_prefix": PREFIX, "log_timezone": "UTC"}
 LINE = re.compile(
-    r"^(?P<at>[\d-]+ [\d:.]+) UTC\|(?P<pid>\d+)\|(?P<txn>[^|]*)\|LOG:  duration: (?P<ms>[\d.]+) ms  "
+    r"^(?P<at>[\d-]+ [\d:.]+) UTC\|(?P<pid>\d+)\|(?P<txn>[^|]*)\|"
+    r"LOG:  duration: (?P<ms>[\d.]+) ms  "
     r"(?:statement|execute [^:]*): (?P<sql>.*)$",
     re.DOTALL,
 )

@@ -10,6 +10,7 @@ import ctypes
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -85,13 +86,19 @@ class Network:
         """Plug the cable in again."""
         _ip("-n", self._switch, "link", "set", host, "up")
 
-    def command(self, host: str, argv: Sequence[str], account: Account | None = None) -> list[str]:
+    def command(
+        self,
+        host: str,
+        argv: Sequence[str],
+        account: Account | None = None,
+        death_signal: signal.Signals = signal.SIGKILL,
+    ) -> list[str]:
         """The same command on that host, by that account, dying with whoever started it."""
         who: list[str] = []
         if account:
             # Changing the user makes the kernel forget the tie to us: it is tied again.
             who = ["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}"]
-            who += ["--clear-groups", "--pdeathsig", "INT", "--"]
+            who += ["--clear-groups", "--pdeathsig", str(int(death_signal)), "--"]
         return ["ip", "netns", "exec", self._name(host), *who, *argv]
 
     def inside(self, host: str, function: Callable[[], T]) -> T:

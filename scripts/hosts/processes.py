@@ -51,7 +51,7 @@ class Processes:
             self._wait_for(host, f"http://{plan.address(host)}:9101/metrics")
 
     def manage(self, host: str, *arguments: str, service: str = "worker", must: bool = True) -> str:
-        """What a management command says on that host. Raises EmbeddedError when it must succeed."""
+        """What a management command says on that host. Raises EmbeddedError when it must work."""
         machine = self._machine(host)
         argv = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(

@@ -101,8 +101,7 @@ def fail_over(hosts: Hosts, say: Say, market: Market) -> float:
     """The primary's host vanishes without a word; the replica takes over. The seconds it took."""
     began = time.monotonic()
     hosts.network.cut("pg1")
-    hosts.primary.child.process.kill()
-    hosts.primary.stop()
+    hosts.primary.kill()
     say(f"{market.done:4} orders: the primary's host is gone")
     hosts.replica.promote()
     hosts.bouncer.point_to("pg2")

@@ -6,6 +6,7 @@ Operators reach them by Unix sockets, which no cut cable separates.
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -37,6 +38,9 @@ host replication {USER} {plan.NETWORK}.0/24 scram-sha-256
 class Server:
     """A server program on one host: a folder that is its account's own, and a child process."""
 
+    #: Ends it without waiting for anybody who is still connected.
+    stop_signal = signal.SIGTERM
+
     def __init__(self, network: Network, host: str, base: Path) -> None:
         self.network, self.host = network, host
         self.folder = base / host
@@ -50,14 +54,22 @@ class Server:
 
     def launch(self, argv: list[str], ready: Callable[[], bool]) -> None:
         """Start it on its host and wait until it answers. Raises EmbeddedError."""
-        whole = self.network.command(self.host, argv, self.account)
+        whole = self.network.command(self.host, argv, self.account, self.stop_signal)
         log = self.folder.with_suffix(".log")
-        self.child = Child(Program(self.host, whole, log, bare_environment(), self.run))
+        self.child = Child(
+            Program(self.host, whole, log, bare_environment(), self.run, self.stop_signal)
+        )
         deadline = time.monotonic() + READY_SECONDS
         while not ready():
             if not self.child.running or time.monotonic() > deadline:
                 raise EmbeddedError(f"{self.host} did not start: {self.child.last_words()}")
             time.sleep(0.05)
+
+    def kill(self) -> None:
+        """SIGKILL: its host is gone."""
+        if self.child:
+            self.child.process.kill()
+            self.child.stop()
 
     def stop(self) -> None:
         """End it and take its socket's folder away; repeating does nothing."""
@@ -86,6 +98,8 @@ class Server:
 
 class Postgres(Server):
     """One PostgreSQL server."""
+
+    stop_signal = signal.SIGINT
 
     def __init__(self, network: Network, host: str, base: Path) -> None:
         super().__init__(network, host, base)

@@ -1,4 +1,4 @@
-"""Shoppers who buy through both web hosts, and press "again" at the other one when one is silent."""
+"""Shoppers who buy through both web hosts, and ask again at the other when one is silent."""
 
 import asyncio
 import time

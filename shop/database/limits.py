@@ -1,4 +1,4 @@
-"""What a connection is told: how long it may take, and what a pooler between us and the server asks.
+"""What a connection is told: how long it may take, and what a pooler before the server asks.
 
 A pooler in transaction mode lends a server's connection for one transaction. Nothing that lives in
 a session survives that: no start-up options, no prepared statements, no cursors beyond a

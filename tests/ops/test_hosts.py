@@ -1,6 +1,8 @@
 """`make hosts`: the parts that need no machine of their own. The run itself needs root."""
 
 import configparser
+import os
+import shutil
 from collections import Counter
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from scripts import compose_processes
 from scripts.hosts import network, plan, verdict
 from shop.database import limits
+from shop.embedded.errors import EmbeddedError
 from shop.embedded.place import Account
 
 
@@ -147,10 +150,10 @@ def test_a_paid_order_without_money_is_lost_and_never_clean():
 
 
 def test_a_machine_that_cannot_make_hosts_is_told_why(monkeypatch):
-    monkeypatch.setattr(network.os, "geteuid", lambda: 1000)
-    with pytest.raises(network.EmbeddedError, match="needs root"):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(EmbeddedError, match="needs root"):
         network.check_possible()
-    monkeypatch.setattr(network.os, "geteuid", lambda: 0)
-    monkeypatch.setattr(network.shutil, "which", lambda name: None)
-    with pytest.raises(network.EmbeddedError, match="iproute2"):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(EmbeddedError, match="iproute2"):
         network.check_possible()
