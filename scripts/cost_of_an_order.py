@@ -56,6 +56,7 @@ def measure(running: Running, orders: int) -> dict[str, Any]:
         say(f"{WARMING_ORDERS} orders to warm up")
         buy(running, WARMING_ORDERS)
         rest(database)
+        packed_before = pack(database)
         before = snapshot(running, database)
         say(f"{orders} orders to be measured")
         began = time.monotonic()
@@ -65,7 +66,11 @@ def measure(running: Running, orders: int) -> dict[str, Any]:
         after = snapshot(running, database)
         idle = idle_costs(running, database)
         locks = lock_times_of(running, database)
-        packed = pack(database)
+        bought_in_all = orders + ALONE_ORDERS
+        packed = {
+            name: (size - packed_before[name]) / bought_in_all
+            for name, size in pack(database).items()
+        }
     return figures_of(before, after, idle, packed, orders, bought) | {"locks": locks}
 
 
@@ -164,7 +169,7 @@ def lock_times_of(running: Running, database: psycopg.Connection[Any]) -> dict[s
     database.execute("SELECT pg_reload_conf()")
     with log.open("rb") as file:
         file.seek(began)
-        return lock_times.middle(file.read().decode(errors="replace"))
+        return lock_times.summed_up(file.read().decode(errors="replace"))
 
 
 def pack(database: psycopg.Connection[Any]) -> dict[str, int]:
@@ -177,7 +182,7 @@ def figures_of(
     before: dict[str, Any],
     after: dict[str, Any],
     idle: dict[str, float],
-    packed: dict[str, int],
+    packed: dict[str, float],
     orders: int,
     bought_seconds: float,
 ) -> dict[str, Any]:
@@ -190,8 +195,7 @@ def figures_of(
             tables[name] = {
                 "rows": round(new / orders, 2),
                 "bytes": round((size - before["sizes"][name]) / orders),
-                # All of its rows came from orders like these, but for a few of the seed.
-                "packed_bytes": round(packed[name] / after["rows"][name] * new / orders),
+                "packed_bytes": round(packed[name]),
             }
     cpu = {
         name: round(((spent - before["cpu"][name]) - idle[name] * seconds) / orders * 1000, 2)
@@ -200,6 +204,8 @@ def figures_of(
     return {
         "orders": orders,
         "orders_a_second": round(orders / bought_seconds, 1),
+        "load": [round(load, 1) for load in os.getloadavg()],
+        "cores": os.cpu_count(),
         "rows": round(sum(t["rows"] for t in tables.values()), 2),
         "bytes": sum(t["bytes"] for t in tables.values()),
         "packed_bytes": sum(t["packed_bytes"] for t in tables.values()),

@@ -47,13 +47,17 @@ def held(log: str) -> dict[str, list[float]]:
     return dict(found)
 
 
-def middle(log: str) -> dict[str, dict[str, float]]:
-    """The median of each, how many there were, and how many a second would be the most."""
+def summed_up(log: str) -> dict[str, dict[str, float]]:
+    """Of each lock how often it was taken, the median, and the quickest tenth.
+
+    On a busy machine the median counts what others made us wait for a core; the quickest tenth is
+    nearest to what the lock itself needs.
+    """
     return {
         lock: {
             "transactions": len(times),
-            "median_ms": round(statistics.median(times), 2),
-            "at_most_a_second": round(1000 / statistics.median(times)),
+            "median_ms": round(statistics.median(times), 1),
+            "quick_ms": round(statistics.quantiles(times, n=10)[0] if times[1:] else times[0], 1),
         }
         for lock, times in held(log).items()
     }

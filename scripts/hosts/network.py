@@ -98,7 +98,7 @@ class Network:
         if account:
             # Changing the user makes the kernel forget the tie to us: it is tied again.
             who = ["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}"]
-            who += ["--clear-groups", "--pdeathsig", str(int(death_signal)), "--"]
+            who += ["--clear-groups", "--pdeathsig", death_signal.name.removeprefix("SIG"), "--"]
         return ["ip", "netns", "exec", self._name(host), *who, *argv]
 
     def inside(self, host: str, function: Callable[[], T]) -> T:
