@@ -44,6 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         say(f"hosts: {error}\nLogs: {folder}")
         return 1
     except StopAsked:
+        run.remove(folder)
         say("hosts: stopped; every host is taken down")
         return 1
     return report(result, wanted.json, folder)
