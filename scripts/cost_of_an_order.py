@@ -30,7 +30,6 @@ from scripts.compose_processes import Running  # noqa: E402
 
 WARMING_ORDERS = 50
 ALONE_ORDERS = 40
-AT_ONCE = 4
 RESTS_AFTER_SECONDS = 120.0
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 TABLES = """
@@ -50,17 +49,17 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def measure(running: Running, orders: int) -> dict[str, Any]:
+def measure(running: Running, orders: int, at_once: int) -> dict[str, Any]:
     """Buy and compare; the figures of one order."""
     with psycopg.connect(running.database_url, autocommit=True) as database:
         say(f"{WARMING_ORDERS} orders to warm up")
-        buy(running, WARMING_ORDERS)
+        buy(running, WARMING_ORDERS, at_once)
         rest(database)
         packed_before = pack(database)
         before = snapshot(running, database)
         say(f"{orders} orders to be measured")
         began = time.monotonic()
-        buy(running, orders)
+        buy(running, orders, at_once)
         bought = time.monotonic() - began
         rest(database)
         after = snapshot(running, database)
@@ -74,13 +73,13 @@ def measure(running: Running, orders: int) -> dict[str, Any]:
     return figures_of(before, after, idle, packed, orders, bought) | {"locks": locks}
 
 
-def buy(running: Running, orders: int) -> None:
+def buy(running: Running, orders: int, at_once: int) -> None:
     """So many purchases, a few at a time."""
 
     def one(_: int) -> str:
         return compose_processes.buy(running.machine, running.shop, running.bank)
 
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as shoppers:
+    with concurrent.futures.ThreadPoolExecutor(at_once) as shoppers:
         for done, _ in enumerate(shoppers.map(one, range(orders)), start=1):
             if done % 100 == 0:
                 say(f"  {done}")
@@ -221,13 +220,14 @@ def main() -> int:
     """Measure in a temporary folder and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=500)
+    parser.add_argument("--at-once", type=int, default=4, help="shoppers at the same time")
     parser.add_argument("--json", type=Path, help="write the figures into this file as well")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cost-") as folder:
         # Under root the servers run as somebody else, who must pass through.
         Path(folder).chmod(0o711)
         with compose_processes.started(Path(folder), EMAIL_URL="dummymail://") as running:
-            found = json.dumps(measure(running, wanted.orders), indent=2)
+            found = json.dumps(measure(running, wanted.orders, wanted.at_once), indent=2)
     if wanted.json:
         wanted.json.write_text(found + "\n")
     say(found)
