@@ -16,6 +16,7 @@ OFFLINE := DEBUG=1 SECRET_KEY=only-for-checks
 .PHONY: help demo test check format lint types contracts migrations unit security states requirements clean reset
 
 .PHONY: bench help demo test check format lint types contracts migrations unit states requirements clean reset
+.PHONY: help demo test check format lint types contracts migrations unit hosts states requirements clean reset
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -101,6 +102,8 @@ security: $(VENV)/.dev ## Attack the API with thousands of made-up requests; SEE
 # With SIZES the results of a whole run in bench/results.json stay as they are.
 bench: $(VENV)/.dev ## Measure the shop against what PostgreSQL itself can do. SIZES=1000 for a quick look
 	@$(BIN)/python -m bench $(if $(SIZES),--sizes $(SIZES) --out $(or $(OUT),.data/bench.json)) $(BENCH)
+hosts: $(VENV)/.dev ## Sell on several hosts, cut some off, lose the database's primary (root, Linux)
+	@exec $(BIN)/python -m scripts.hosts --orders $(or $(ORDERS),300) --seed $(or $(SEED),1)
 
 states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
 	@$(OFFLINE) $(BIN)/python manage.py states > docs/payment-states.md

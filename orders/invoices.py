@@ -19,12 +19,14 @@ SERIES = "INV"
 
 def issue(order_reference: str, *, now: datetime) -> Invoice:
     """Give the paid order its number, once; the caller's transaction makes or undoes both."""
+    order = Order.objects.get(number=order_reference)
+    # Every mail asks for it: what is there already waits for nobody's number.
+    if known := Invoice.objects.filter(order=order).first():
+        return known
     InvoiceCounter.objects.get_or_create(series=SERIES)
     # Keeps out every other issuer until we commit: a number taken is a number used.
     counter = InvoiceCounter.objects.select_for_update().get(series=SERIES)
-    order = Order.objects.get(number=order_reference)
-    known = Invoice.objects.filter(order=order).first()
-    if known is not None:
+    if known := Invoice.objects.filter(order=order).first():
         return known
     counter.last_number += 1
     counter.save(update_fields=["last_number"])

@@ -11,10 +11,10 @@ DEBUG the shop refuses these two servers. Nothing else differs.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-import secrets
 import signal
 import socket
 import subprocess
@@ -23,70 +23,23 @@ import tempfile
 import time
 import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts.compose_file import compose as compose  # noqa: E402
+from scripts.compose_file import interpolate as interpolate  # noqa: E402
+from scripts.compose_file import made_up as made_up  # noqa: E402
 from shop import embedded  # noqa: E402
+from shop.embedded.process import dies_with_us  # noqa: E402
 
 #: Services whose containers run our own image, in the order of their start.
 LASTING = ("bank", "web", "worker", "beat")
 STARTS_WITHIN_SECONDS = 30.0
-SECRETS = (
-    "SECRET_KEY",
-    "POSTGRES_PASSWORD",
-    "METRICS_TOKEN",
-    "GRAFANA_PASSWORD",
-    "SANDBOX_API_KEY",
-    "SANDBOX_SIGNING_SECRET",
-)
-VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?:(?P<how>:?[-?])(?P<told>[^}]*))?\})")
-
-
-def interpolate(text: str, known: Mapping[str, str]) -> str:
-    """Fill in `${NAME}`, `${NAME:-default}` and `${NAME:?message}`. Raises ValueError."""
-
-    def value(found: re.Match[str]) -> str:
-        if found["name"] is None:
-            return "$"
-        has = known.get(found["name"], "")
-        if has:
-            return has
-        if found["how"] in (":?", "?"):
-            raise ValueError(found["told"])
-        return found["told"] or ""
-
-    return VARIABLE.sub(value, text)
-
-
-def compose(known: Mapping[str, str]) -> dict[str, Any]:
-    """The compose file with every variable filled in."""
-    read: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-
-    def fill(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {name: fill(part) for name, part in node.items()}
-        if isinstance(node, list):
-            return [fill(part) for part in node]
-        return interpolate(node, known) if isinstance(node, str) else node
-
-    filled: dict[str, Any] = fill(read)
-    return filled
-
-
-def made_up() -> dict[str, str]:
-    """What a person would write into .env."""
-    webhook = secrets.token_urlsafe(32)
-    return {name: secrets.token_urlsafe(50) for name in SECRETS} | {
-        "SANDBOX_WEBHOOK_SECRET": webhook,
-        "SANDBOX_WEBHOOK_SECRETS": webhook,
-    }
 
 
 def seconds(told: str) -> float:
@@ -153,6 +106,7 @@ class Machine:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=dies_with_us(signal.SIGKILL),
             )
 
     def stop(self, service: str) -> tuple[int, float]:
@@ -228,9 +182,25 @@ def figures(shop: str, token: str) -> dict[str, float]:
     return {name: float(value) for name, value in found}
 
 
-def rehearse(folder: Path) -> dict[str, Any]:
-    """Start everything, buy, stop; what was seen. Raises when something is not as promised."""
-    env_file = made_up()
+@dataclass(frozen=True)
+class Running:
+    """Everything of the compose file, ready; where it is reached."""
+
+    machine: Machine
+    shop: str
+    bank: str
+    metrics_token: str
+    database_url: str
+    ready_after_seconds: float
+
+
+@contextlib.contextmanager
+def started(folder: Path, **told: str) -> Iterator[Running]:
+    """Start everything and wait until it is ready; nothing of it is left afterwards.
+
+    `told` are more variables of the .env file.
+    """
+    env_file = made_up() | told
     shop_port, bank_port, worker_port = free_port(), free_port(), free_port()
     shop, bank = f"http://127.0.0.1:{shop_port}", f"http://127.0.0.1:{bank_port}"
     env_file |= {"SHOP_URL": shop, "BANK_PUBLIC_URL": bank}
@@ -251,15 +221,15 @@ def rehearse(folder: Path) -> dict[str, Any]:
         }
         machine = Machine(services, where, folder)
         try:
-            return _rehearse(machine, shop, bank, env_file["METRICS_TOKEN"], worker_port)
+            began = time.monotonic()
+            _start(machine, shop, bank, worker_port)
+            token, url = env_file["METRICS_TOKEN"], servers_at.database_url
+            yield Running(machine, shop, bank, token, url, time.monotonic() - began)
         finally:
             machine.kill()
 
 
-def _rehearse(
-    machine: Machine, shop: str, bank: str, token: str, worker_port: int
-) -> dict[str, Any]:
-    began = time.monotonic()
+def _start(machine: Machine, shop: str, bank: str, worker_port: int) -> None:
     machine.run("prepare")
     for service in LASTING:
         machine.start(service)
@@ -267,18 +237,25 @@ def _rehearse(
     wait_for(machine, "the web", lambda: ask(f"{shop}/readyz"))
     worker = f"http://127.0.0.1:{worker_port}/metrics"
     wait_for(machine, "the worker", lambda: "payonce_polls_total" in ask(worker))
-    ready = time.monotonic() - began
-    number = buy(machine, shop, bank)
 
-    def ticked() -> bool:
-        return figures(shop, token)["payonce_beat_age_seconds"] < 60
 
-    wait_for(machine, "beat's tick through a worker", ticked)
-    stopped = {}
-    for service in ("web", "beat", "worker", "bank"):
-        code, took = machine.stop(service)
-        stopped[service] = {"code": code, "seconds": round(took, 1)}
-    return {"ready_after_seconds": round(ready, 1), "order": number, "stopped": stopped}
+def rehearse(folder: Path) -> dict[str, Any]:
+    """Start everything, buy, stop; what was seen. Raises when something is not as promised."""
+    with started(folder) as running:
+        machine = running.machine
+        number = buy(machine, running.shop, running.bank)
+
+        def ticked() -> bool:
+            seen = figures(running.shop, running.metrics_token)
+            return seen["payonce_beat_age_seconds"] < 60
+
+        wait_for(machine, "beat's tick through a worker", ticked)
+        stopped = {}
+        for service in ("web", "beat", "worker", "bank"):
+            code, took = machine.stop(service)
+            stopped[service] = {"code": code, "seconds": round(took, 1)}
+    ready = round(running.ready_after_seconds, 1)
+    return {"ready_after_seconds": ready, "order": number, "stopped": stopped}
 
 
 def main() -> int:

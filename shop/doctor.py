@@ -25,6 +25,7 @@ from payments.gateways import base
 from payments.references import new_reference
 from shop import hardening, heartbeat
 from shop.courtesy import REDIS_TROUBLE
+from shop.database import limits
 
 POSTGRES_MIN = 150000
 REDIS_MIN = 7
@@ -96,6 +97,15 @@ def durability() -> Seen:
     for name in ("fsync", "full_page_writes", "synchronous_commit"):
         value = _one(f"SHOW {name}")
         yield _judge(value != "off", f"{name} = {value}")
+
+
+def time_limits() -> Seen:
+    """A statement or a lock that takes too long is refused; a pooler must not lose the limits."""
+    seen = limits.in_force()
+    lost = {name: seen[name] for name, wanted in limits.LIMITS.items() if seen[name] != wanted}
+    told = ", ".join(f"{name} = {value}" for name, value in (lost or seen).items())
+    way_out = ": behind a pooler `manage.py prepare` sets them, then RECONNECT there" * bool(lost)
+    yield _judge(not lost, told + way_out)
 
 
 def migrations() -> Seen:
@@ -214,6 +224,7 @@ def mode() -> Seen:
 CHECKS: list[Callable[[], Seen]] = [
     versions,
     durability,
+    time_limits,
     migrations,
     redis,
     clock_of_the_database,

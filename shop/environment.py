@@ -39,6 +39,13 @@ class Environment(environ.Env):  # type: ignore[misc]
             raise ImproperlyConfigured(f"{name} is a whole number, not {told!r}.")
         return int(told)
 
+    def choice(self, name: str, *, default: str, among: Iterable[str]) -> str:
+        """One of a few words; blank means the default."""
+        told: str = self.str(name, default="").strip().lower() or default
+        if told not in among:
+            raise ImproperlyConfigured(f"{name} is one of {', '.join(among)}, not {told!r}.")
+        return told
+
     def address(self, name: str, *, default: str) -> str:
         """Scheme and host of a server, without a path."""
         told = (self.str(name, default="") or default).rstrip("/")

@@ -10,6 +10,7 @@ import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
 from shop import hardening, redis_servers
+from shop.database import limits
 from shop.environment import Environment
 from shop.logs import logging_to_stdout
 from shop.settings_desk import *  # noqa: F403
@@ -113,22 +114,11 @@ DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 # Looks at a connection before it is handed out, and survives a restart or a failover.
 DATABASES["default"]["ENGINE"] = "shop.database"
 DATABASE_POOL_SIZE = env.positive("DATABASE_POOL_SIZE", default=40)
-DATABASES["default"].setdefault("OPTIONS", {}).update(
-    {
-        "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
-        # Parameters travel beside the statement, and what a connection asks for the third time
-        # is prepared: PostgreSQL need not read and plan it again.
-        "server_side_binding": True,
-        "prepare_threshold": 2,
-        "connect_timeout": 5,
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        # A lock or a statement that takes longer than this is a 503, never a hung shopper.
-        "options": "-c statement_timeout=15s -c lock_timeout=8s "
-        "-c idle_in_transaction_session_timeout=30s",
-    }
-)
+# What stands between us and PostgreSQL (docs/scaling.md).
+DATABASE_POOLER = env.choice("DATABASE_POOLER", default="none", among=limits.POOLERS)
+_told = limits.configuration(pool_size=DATABASE_POOL_SIZE, pooler=DATABASE_POOLER)
+DATABASES["default"].setdefault("OPTIONS", {}).update(_told.pop("OPTIONS"))
+DATABASES["default"].update(_told)
 ATOMIC_REQUESTS = False
 
 LANGUAGE_CODE = "en"

@@ -7,21 +7,25 @@ from django.db import connection
 from payments.reconciliation import Movement, movements
 
 
-def load(first: date, last: date) -> list[Movement]:
-    """Read every day's statement and put it into the temporary table `movement`.
+def read(first: date, last: date) -> list[Movement]:
+    """Every day's statement.
 
     Raises the gateways' Unknown: an audit without their word proves nothing.
     """
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    rows = [movement for day in days for movement in movements(day)]
+    return [movement for day in days for movement in movements(day)]
+
+
+def load(rows: list[Movement], *, first: date) -> None:
+    """Put the statements into the temporary table `movement`, which lasts one transaction."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             DROP TABLE IF EXISTS movement, audit_span CASCADE;
-            CREATE TEMP TABLE audit_span (day timestamptz);
+            CREATE TEMP TABLE audit_span (day timestamptz) ON COMMIT DROP;
             CREATE TEMP TABLE movement (gateway text, kind text, reference text,
                 refund_reference text, transaction_id text, amount_minor bigint,
-                currency text, at timestamptz)
+                currency text, at timestamptz) ON COMMIT DROP
             """
         )
         cursor.execute("INSERT INTO audit_span VALUES (%s)", [f"{first} 00:00+00"])
@@ -30,7 +34,6 @@ def load(first: date, last: date) -> list[Movement]:
             [_columns(movement) for movement in rows],
         )
         cursor.execute("CREATE INDEX ON movement (gateway, reference); ANALYZE movement")
-    return rows
 
 
 def _columns(movement: Movement) -> list[str | int | datetime]:

@@ -48,7 +48,7 @@ def start(
         )
     )
     deadline = time.monotonic() + READY_SECONDS
-    while not _answers(address):
+    while not answers(address):
         if not child.running or time.monotonic() > deadline:
             child.stop()
             raise EmbeddedError(f"Valkey did not start. {explain(child.last_words(), folder)}")
@@ -56,7 +56,8 @@ def start(
     return child
 
 
-def _answers(address: Path) -> bool:
+def answers(address: Path) -> bool:
+    """Whether a server behind this socket takes commands."""
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(1.0)

@@ -8,6 +8,8 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
+from shop.database import limits
+
 
 class Command(BaseCommand):
     """One process for all three: starting Django three times would be half of the start."""
@@ -22,6 +24,8 @@ class Command(BaseCommand):
     def handle(self, *, no_static: bool, **_: object) -> None:
         """Run the steps in this order."""
         call_command("migrate", interactive=False, verbosity=1)
+        if settings.DATABASE_POOLER != "none":
+            limits.keep()
         call_command("roles")
         call_command("seed")
         if settings.DEMO:

@@ -1,0 +1,1 @@
+"""The shop on more than one machine: hosts made of network namespaces, cut, lost and judged."""
