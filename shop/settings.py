@@ -193,8 +193,10 @@ CELERY_BEAT_SCHEDULE = {
     ]
 }
 
-# A test names the point at which the process shall die (shop/failpoints.py).
+# A test names the point at which the process shall die or wait, or strikes in its own process
+# (shop/failpoints.py).
 FAILPOINT = env.str("FAILPOINT", default="")
+FAILPOINTS = env.flag("FAILPOINTS", default=False)
 
 # --- The outbox --------------------------------------------------------------------------------
 OUTBOX_SUBSCRIBERS = SUBSCRIBERS

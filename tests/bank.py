@@ -92,6 +92,11 @@ class Bank:
         answer = self.client.put("/faults", json=knobs)
         assert answer.status_code == 200, answer.text
 
+    def struck(self) -> dict[str, int]:
+        """How often each switch had its way since they were last set."""
+        counts: dict[str, int] = self.client.get("/faults/struck").json()
+        return counts
+
     def ledger(self, *references: str) -> list[dict[str, Any]]:
         """Movements of real money, oldest first; of these payments, or of all."""
         answer = self.client.get("/ledger", params={"reference": list(references)})
