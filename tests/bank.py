@@ -117,15 +117,18 @@ class Bank:
         return rows
 
     def notification(
-        self, reference: str, kind: str = "payment.paid"
+        self, reference: str, kind: str = "payment.paid", event: str = "", refund: str = ""
     ) -> tuple[dict[str, str], bytes]:
-        """Headers and body of a genuine delivery about a payment, as the bank would sign it."""
+        """Headers and body of a genuine delivery, as the bank would sign it.
+
+        About a payment, or about this refund of it; another `event` is another notification.
+        """
         told = {
-            "id": f"evt-{reference}",
+            "id": event or f"evt-{reference}",
             "type": kind,
             "created_at": datetime.now(UTC).isoformat(),
             "merchant": self.merchant,
-            "reference": reference,
+            "reference": refund or reference,
             "payment_reference": reference,
             "data": {},
         }

@@ -30,7 +30,7 @@ class FaultLine:
     """`hits` counts what each fault really did: a test of a fault that hit nothing proves nothing.
 
     The names in `hits`: `cut` (connections refused or ended), `reset` (connections ended),
-    `frozen` and `delayed` (pieces held back), `commit` (answers lost).
+    `frozen` and `delayed` (pieces held back), `commit` and `answer` (answers lost).
     """
 
     def __init__(self, target: Target) -> None:
@@ -39,7 +39,7 @@ class FaultLine:
         self._target = target
         self._is_cut = False
         self._delay_seconds = 0.0
-        self._commits_to_lose = 0
+        self._to_lose, self._losing, self._then_cut = 0, b"", False
         self._pairs: set[_Pair] = set()
         self._loop = asyncio.new_event_loop()
         self._passing: asyncio.Event | None = None
@@ -63,9 +63,16 @@ class FaultLine:
         """Every piece comes so much later, both ways."""
         self._delay_seconds = seconds
 
-    def lose_commits(self, times: int = 1) -> None:
-        """The next COMMITs are done by the server, and their answers lost with the connection."""
-        self._now(lambda: setattr(self, "_commits_to_lose", times))
+    def lose_commits(self, times: int = 1, *, then_cut: bool = False) -> None:
+        """The next COMMITs are done by the server, and their answers lost with the connection.
+
+        `then_cut`: the server is gone with the first of them, as in a failover.
+        """
+        self._now(lambda: self._lose(COMMIT_ASKED, times, then_cut))
+
+    def lose_answers(self, times: int = 1, *, then_cut: bool = False) -> None:
+        """The same for whatever is asked next, such as a statement that commits by itself."""
+        self._now(lambda: self._lose(b"", times, then_cut))
 
     def heal(self) -> None:
         """Everything passes; what was frozen goes on its way."""
@@ -143,8 +150,11 @@ class FaultLine:
         self._is_cut = True
         self._end_all("cut")
 
+    def _lose(self, asked: bytes, times: int, then_cut: bool) -> None:
+        self._losing, self._to_lose, self._then_cut = asked, times, then_cut
+
     def _heal(self) -> None:
-        self._is_cut, self._delay_seconds, self._commits_to_lose = False, 0.0, 0
+        self._is_cut, self._delay_seconds, self._to_lose = False, 0.0, 0
         self._event.set()
 
     def _end_all(self, why: str) -> None:
@@ -185,12 +195,18 @@ class FaultLine:
             self.hits["frozen"] += 1
             await self._event.wait()
 
-    def takes_answer(self) -> bool:
-        """Whether the answer to a COMMIT that is asked for now shall be lost."""
-        if self._commits_to_lose <= 0:
-            return False
-        self._commits_to_lose -= 1
-        return True
+    def takes_answer(self, asked: bytes) -> bytes | None:
+        """The sign of the answer that shall be lost, if this is what is to be lost."""
+        if self._to_lose <= 0 or self._losing not in asked:
+            return None
+        self._to_lose -= 1
+        return COMMIT_DONE if self._losing == COMMIT_ASKED else b""
+
+    def lost_answer(self) -> None:
+        """The server has done it, and nobody will hear of it."""
+        self.hits["commit" if self._losing == COMMIT_ASKED else "answer"] += 1
+        if self._then_cut:
+            self._cut()
 
 
 class _Pair:
@@ -206,7 +222,7 @@ class _Pair:
         self.task = task
         self._line = line
         self._client, self._server = client, server
-        self._robbed = False
+        self._robbed_of: bytes | None = None
 
     async def carry(self) -> None:
         both = [self._up(), self._down()]
@@ -223,16 +239,16 @@ class _Pair:
         tail = b""
         while piece := await self._client[0].read(CHUNK_BYTES):
             # A request may come in two pieces: its end is looked for with the last one's tail.
-            if COMMIT_ASKED in tail + piece and self._line.takes_answer():
-                self._robbed = True
+            if self._robbed_of is None:
+                self._robbed_of = self._line.takes_answer(tail + piece)
             tail = piece[-len(COMMIT_ASKED) + 1 :]
             await self._pass(piece, self._server[1])
         self.abort()
 
     async def _down(self) -> None:
         while piece := await self._server[0].read(CHUNK_BYTES):
-            if self._robbed and COMMIT_DONE in piece:
-                self._line.hits["commit"] += 1
+            if self._robbed_of is not None and self._robbed_of in piece:
+                self._line.lost_answer()
                 break
             await self._pass(piece, self._client[1])
         self.abort()

@@ -50,6 +50,19 @@ def test_a_commit_is_done_and_its_answer_is_lost(line):
     assert sessions(line) == 1
 
 
+def test_a_statement_that_commits_by_itself_is_done_and_its_answer_is_lost(line):
+    with connected(line) as connection:
+        connection.autocommit = True
+        line.lose_answers(then_cut=True)
+        with pytest.raises(psycopg.OperationalError):
+            insert_session(connection)
+        with pytest.raises(psycopg.OperationalError):
+            connected(line)
+    line.heal()
+    assert line.hits["answer"] == 1
+    assert sessions(line) == 1
+
+
 def test_a_commit_that_the_server_refuses_is_no_lost_answer(line):
     with connected(line) as connection:
         with pytest.raises(psycopg.errors.UndefinedTable):
