@@ -8,14 +8,24 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from payments import breaker
 from tests.bank import Bank
 from tests.faultline import FaultLine
 from tests.matrix.scene import Scene
+from tests.payments.conftest import forget_adapters
 from tests.stack import socket_of_database
 
 #: How long the shop waits for a free connection here; ten seconds outside.
 POOL_SECONDS = 0.3
 POOL_SIZE = 4
+
+
+@pytest.fixture(autouse=True)
+def closed_breaker() -> Iterator[None]:
+    """No test is left with a bank that nobody asks."""
+    yield
+    breaker.breaker.cache_clear()
+    forget_adapters()
 
 
 @pytest.fixture

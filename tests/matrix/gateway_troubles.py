@@ -104,6 +104,7 @@ def breaker_is_open(around: Surroundings, operation: str) -> Iterator[Hits]:
     assert mine.is_down()
     yield found
     found.hits = unanswered(operation) - before
+    around.settings.BREAKER_UNKNOWNS = 1000
     mine.answered()
 
 

@@ -16,13 +16,15 @@ from tests.matrix.gateway_troubles import (
     TROUBLES,
     Surroundings,
     Trouble,
-    bank_does,
     bank_is_slow,
     breaker_is_open,
 )
 from tests.matrix.scene import Scene
 from tests.matrix.table import Cell, tells
 from tests.matrix.walks import WALKS
+
+#: No request can be on its way any more, and no QR code be paid.
+AFTER_THE_HORIZON = 25 * 60
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -127,8 +129,9 @@ def test_a_request_that_arrives_after_the_cancel_takes_money_only_where_none_can
         assert bank.struck()["late_request"] == 1
         time.sleep(0.6)
         if can_close:
+            # The bank remembers the close of what it had not seen; we wait for the horizon.
             assert scene.references == []
-            scene.rests()
+            scene.sweeps(AFTER_THE_HORIZON)
             assert scene.cancels().status_code == 200
             scene.ended("0")
         else:

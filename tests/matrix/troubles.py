@@ -5,7 +5,6 @@ Each trouble is a context manager around the step; what it yields counts its hit
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
