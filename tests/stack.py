@@ -112,6 +112,10 @@ class Stack:
         except httpx.TransportError:
             return False
 
+    def signal(self, name: str, how: signal.Signals) -> None:
+        """Send a signal to one process, as its host's administrator would."""
+        self._processes[name].send_signal(how)
+
     def kill(self, name: str) -> None:
         """SIGKILL, if it runs: the process dies between two lines."""
         if name in self._processes:

@@ -39,7 +39,8 @@ class Scene:
         self.order = place()
         self.reference = ""
         self.shopper = Client(raise_request_exception=False)
-        self.staff = _refunder()
+        headers = {"Authorization": f"Token {refunders_token()}"}
+        self.staff = Client(raise_request_exception=False, headers=headers)
 
     # --- what people and the bank do; the answer's status, or 0 when there was none ---------------
 
@@ -108,10 +109,10 @@ class Scene:
             return 0
         return 200
 
-    def reconciles(self) -> list[Any]:
+    def reconciles(self, *, dry_run: bool = False) -> list[Any]:
         """The day is compared with the bank's statement, and what carries our name is adopted."""
         now = timezone.now()
-        return books.reconcile_day(now.date(), now=now)
+        return books.reconcile_day(now.date(), now=now, dry_run=dry_run)
 
     def still(self, **knobs: Any) -> None:
         """The bank's switches; its own notifications would come at no certain time."""
@@ -174,12 +175,13 @@ class Scene:
         return answer
 
 
-def _refunder() -> Client:
+def refunders_token() -> str:
+    """The token of a member of the staff who may refund."""
     person, new = User.objects.get_or_create(username="refunder", is_staff=True)
     if new:
         right = Permission.objects.get(
             content_type__app_label="payments", codename="refund_payment"
         )
         person.user_permissions.add(right)
-    token, _ = Token.objects.get_or_create(user=person)
-    return Client(raise_request_exception=False, headers={"Authorization": f"Token {token.key}"})
+    key: str = Token.objects.get_or_create(user=person)[0].key
+    return key
