@@ -6,26 +6,27 @@ processes, and everything goes on. The ledger of each order is one cell.
 
 from __future__ import annotations
 
-import os
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from django.core.management import call_command
-from django.db import connection
 
 from tests.journeys.conftest import Shopper
 from tests.matrix.scene import REFUNDED_MINOR, refunders_token
 from tests.matrix.table import Cell, tells
 from tests.stack import Stack
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 #: The bank answers at once, so what a dead process held may soon be taken by another.
 LEASE_SECONDS = "2"
@@ -204,26 +205,31 @@ SIGNALS = {"sigkill": killed, "sigterm": told_to_end, "sigstop": stopped}
 
 
 @pytest.fixture(scope="module")
-def runs(
-    django_db_setup: None, django_db_blocker: Any, stack_processes: Stack
-) -> Iterator[Callable[[str], Run]]:
-    """The run of a signal, made when its first cell asks for it."""
-    made: dict[str, Run] = {}
+def runs(stack_processes: Stack) -> Callable[[str], Run]:
+    """The run of a signal, made when its first cell asks for it; one that failed fails all."""
 
-    def run_of(name: str) -> Run:
-        if name not in made:
-            with django_db_blocker.unblock(), tempfile.TemporaryDirectory() as folder:
-                os.chmod(folder, 0o777)
-                made[name] = run_under(SIGNALS[name], stack_processes, Path(folder))
-        return made[name]
+    @cache
+    def run_of(name: str) -> Run | Exception:
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                return run_under(SIGNALS[name], stack_processes, Path(folder))
+        except Exception as error:
+            return error
 
-    yield run_of
+    def run(name: str) -> Run:
+        made = run_of(name)
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    return run
 
 
 def run_under(signal_falls: Callable[[Run], None], shop: Stack, folder: Path) -> Run:
     shop.take_over().bank.reset()
     call_command("seed", verbosity=0)
     run = Run(shop, folder)
+    patience, shop.client.timeout = shop.client.timeout, httpx.Timeout(2 * WAITS_SECONDS)
     try:
         run.come_to_the_points()
         signal_falls(run)
@@ -232,10 +238,9 @@ def run_under(signal_falls: Callable[[Run], None], shop: Stack, folder: Path) ->
     finally:
         run.let_go()
         run.pool.shutdown()
+        shop.client.timeout = patience
         for name in ("web", "worker"):
             shop.kill(name)
-        call_command("flush", interactive=False, verbosity=0, inhibit_post_migrate=False)
-        connection.close()
     return run
 
 
