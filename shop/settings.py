@@ -113,6 +113,8 @@ DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 # Looks at a connection before it is handed out, and survives a restart or a failover.
 DATABASES["default"]["ENGINE"] = "shop.database"
 DATABASE_POOL_SIZE = env.positive("DATABASE_POOL_SIZE", default=40)
+# Longer than the server's own limits below: it strikes only where the server is not heard.
+DATABASE_ANSWER_SECONDS = env.positive("DATABASE_ANSWER_SECONDS", default=20, cast=float)
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
         "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},

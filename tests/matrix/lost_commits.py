@@ -44,12 +44,12 @@ def _go_back(cursor: object, table: str) -> int:
     """Rows that were written or changed since, undone."""
     run = cursor.execute  # type: ignore[attr-defined]
     here, then = f'public."{table}"', f'{SCHEMA}."{table}"'
-    run(f"SELECT count(*) FROM (TABLE {here} EXCEPT ALL TABLE {then}) newer")  # noqa: S608
+    run(f"SELECT count(*) FROM (TABLE {here} EXCEPT ALL TABLE {then}) newer")
     count = int(cursor.fetchone()[0])  # type: ignore[attr-defined]
-    run(f"SELECT count(*) FROM (TABLE {then} EXCEPT ALL TABLE {here}) older")  # noqa: S608
+    run(f"SELECT count(*) FROM (TABLE {then} EXCEPT ALL TABLE {here}) older")
     if count or cursor.fetchone()[0]:  # type: ignore[attr-defined]
-        run(f"DELETE FROM {here}")  # noqa: S608
-        run(f"INSERT INTO {here} OVERRIDING SYSTEM VALUE TABLE {then}")  # noqa: S608
+        run(f"DELETE FROM {here}")
+        run(f"INSERT INTO {here} OVERRIDING SYSTEM VALUE TABLE {then}")
     return count
 
 

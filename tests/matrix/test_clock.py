@@ -42,9 +42,7 @@ def test_a_notification_at_a_node_with_a_wrong_clock_is_refused_and_the_money_fo
 
 
 @tells(clock="P")
-def test_not_found_is_not_final_by_a_clock_that_differs_from_the_databases(
-    cell: Cell, bank: Bank
-):
+def test_not_found_is_not_final_by_a_clock_that_differs_from_the_databases(cell: Cell, bank: Bank):
     """An hour ahead the horizon seems to be over: the late request would find a dead attempt."""
     for away in AWAY:
         scene = Scene(bank)

@@ -17,6 +17,7 @@ from tests.matrix.walks import WALKS
     restart="BCSWPXR",
     commit_lost="BSWPXR",
     failover_sync="BCSWPXR",
+    black_hole="BCSWPXR",
     pool="BSWPXR",
 )
 def test_a_database_that_fails_costs_nobody_money(cell: Cell, bank: Bank, wire: FaultLine):

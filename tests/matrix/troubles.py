@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import connection
 
 from shop.failpoints import strike
 from tests.faultline import FaultLine
 
+#: Our patience with a silent database in these tests.
+SILENCE_SECONDS = 0.3
 #: Points inside a transaction: the next COMMIT is the one that matters.
 IN_TRANSACTION = {"payment.writing", "outcome.recording", "close.writing", "refund.writing"}
 
@@ -51,15 +54,23 @@ def wire_does(fault: Callable[[FaultLine, str], None], *counted: str) -> Trouble
     @contextmanager
     def trouble(line: FaultLine, point: str) -> Iterator[Hits]:
         found, before = Hits(), sum(line.hits[name] for name in counted)
+        patience = settings.DATABASE_ANSWER_SECONDS
         with strike(point, lambda: fault(line, point)):
             yield found
         found.hits = sum(line.hits[name] for name in counted) - before
+        settings.DATABASE_ANSWER_SECONDS = patience
         line.heal()
         # The pool would come back by itself, a little later each time: we do not wait for that.
         connection.close()
         connection.close_pool()
 
     return trouble
+
+
+def says_nothing(line: FaultLine, point: str) -> None:
+    """A black hole; our patience is shortened with it, and only from here on."""
+    settings.DATABASE_ANSWER_SECONDS = SILENCE_SECONDS
+    line.freeze()
 
 
 def commit_is_lost(line: FaultLine, point: str) -> None:
@@ -100,6 +111,6 @@ TROUBLES: dict[str, tuple[Trouble, ...]] = {
     "restart": (wire_does(lambda line, _: line.cut(), "cut"),),
     "commit-lost": (wire_does(commit_is_lost, "commit", "answer"),),
     "failover-sync": (wire_does(fails_over, "commit", "answer"),),
-    "black-hole": (wire_does(lambda line, _: line.freeze(), "frozen"),),
+    "black-hole": (wire_does(says_nothing, "frozen"),),
     "pool": (no_connection_is_free,),
 }
