@@ -68,9 +68,11 @@ class Run:
     # --- to the points ----------------------------------------------------------------------------
 
     def come_to_the_points(self) -> None:
-        for point in HELD:
+        goods = self.shop.client.get("/api/v1/products/").json()
+        # Each its own good: the one that is held while it settles holds its good's stock row.
+        for point, good in zip(HELD, goods, strict=False):
             self.orders[point] = Shopper(self.shop)
-            assert self.orders[point].orders().status_code == 201
+            assert self.orders[point].orders(good["sku"]).status_code == 201
         self.shop.kill("worker")
         self.shop.bank.faults(lose_notification=1.0)
         for point in HELD_IN_WORKER:
