@@ -12,6 +12,7 @@ from payments import breaker
 from tests.bank import Bank
 from tests.faultline import FaultLine
 from tests.matrix.scene import Scene
+from tests.matrix.troubles import shops_own
 from tests.payments.conftest import forget_adapters
 from tests.stack import socket_of_database
 
@@ -49,5 +50,5 @@ def wire(transactional_db: None) -> Iterator[FaultLine]:
 
 def _reconnect(**told: Any) -> None:
     connection.close()
-    connection.close_pool()
+    shops_own.close_pool()
     connection.settings_dict.update(told)

@@ -28,6 +28,11 @@ How the faults are made: the bank's by its own switches (`PUT /faults`), which i
 database's by PostgreSQL itself (an error of its own at a named point, `shop/failpoints.py`) or by a
 wire before it (`tests/faultline.py`) that cuts, freezes, or loses the answer to a COMMIT that was
 done; SIGKILL, SIGTERM and SIGSTOP by signals to real processes that are held at their points.
+
+Two rows are told on one server. A synchronous failover is what the shop sees of it: the COMMIT was
+done and replicated, its answer and the server are gone, and the next server has everything. An
+asynchronous one puts every table back to what it was before the step, as a replica is that did not
+get the last of the log.
 """
 
 
@@ -48,5 +53,5 @@ def render() -> str:
         lines.append(f"| {row.told} | {' | '.join(ends)} |")
     lines += [EVENTS, "## Where each cell is told", "", f"{len(CELLS)} cells.", ""]
     lines += ["| cell | test |", "| --- | --- |"]
-    lines += [f"| `{name}` | `{TOLD.get(name, 'nobody')}[{name}]` |" for name in CELLS]
+    lines += [f"| `{name}` | `{TOLD.get(name, 'told by no test')}[{name}]` |" for name in CELLS]
     return "\n".join(lines) + "\n"

@@ -63,7 +63,12 @@ class Scene:
         self, reference: str = "", kind: str = "payment.paid", event: str = "", refund: str = ""
     ) -> Any:
         """The bank delivers a genuine notification."""
-        headers, body = self.bank.notification(reference or self.reference, kind, event, refund)
+        signed = self.bank.notification(reference or self.reference, kind, event, refund)
+        return self.delivers(*signed)
+
+    def delivers(self, headers: dict[str, str], body: bytes) -> Any:
+        """This notification comes to the shop's door."""
+        headers = dict(headers)
         content_type = headers.pop("content-type")
         return self.shopper.post(
             "/webhooks/sandbox/", body, content_type=content_type, headers=headers
@@ -133,7 +138,7 @@ class Scene:
 
     @property
     def state(self) -> str:
-        return Order.objects.get(pk=self.order.pk).state
+        return str(Order.objects.get(pk=self.order.pk).state)
 
     def ended(self, end: str) -> None:
         """The ledger shows exactly what this end of the matrix means."""

@@ -27,17 +27,14 @@ def test_a_notification_at_a_node_with_a_wrong_clock_is_refused_and_the_money_fo
         scene = Scene(bank)
         scene.starts()
         scene.pays()
-        headers, body = bank.notification(scene.reference)
-        content_type = headers.pop("content-type")
-        door = ("/webhooks/sandbox/", body)
-        told = {"content_type": content_type, "headers": headers}
+        signed = bank.notification(scene.reference)
         with time_machine.travel(timezone.now() + away):
-            assert scene.shopper.post(*door, **told).status_code == 400
+            assert scene.delivers(*signed).status_code == 400
             assert not Notification.objects.filter(reference=scene.reference).exists()
         scene.rests()
         scene.ended("1")
         with time_machine.travel(timezone.now() + timedelta(minutes=4)):
-            assert scene.shopper.post(*door, **told).status_code == 200  # within the tolerance
+            assert scene.delivers(*signed).status_code == 200  # within the tolerance
         scene.ended("1")
 
 

@@ -25,6 +25,11 @@ def lost(act: Callable[[], Any]) -> dict[str, int]:
     return gone
 
 
+def paid_by(scene: Scene, method: str) -> None:
+    scene.starts(method)
+    scene.pays()
+
+
 @tells(failover_async="SWPX")
 def test_a_step_whose_commits_were_lost_is_taken_again(cell: Cell, scene: Scene):
     walk = WALKS[cell.point](scene, new_key())
@@ -39,7 +44,7 @@ def test_a_payment_whose_row_was_lost_is_adopted(cell: Cell, bank: Bank):
     """The shopper holds the QR code of an attempt that we do not know any more."""
     scene = Scene(bank)
     paid_before = cell.point == "C"
-    gone = lost(lambda: [scene.starts(), scene.pays()] if paid_before else scene.starts())
+    gone = lost(lambda: paid_by(scene, "qr") if paid_before else scene.starts())
     assert gone["payments_payment"] == 1
     assert not Payment.objects.filter(intent__order_reference=scene.order.number).exists()
     if not paid_before:
@@ -88,14 +93,14 @@ def test_what_the_bank_has_and_we_lack_is_booked(cell: Cell, bank: Bank):
 
 
 def a_payment(scene: Scene) -> str:
-    assert lost(lambda: [scene.starts("redirect"), scene.pays()])["payments_payment"] == 1
+    assert lost(lambda: paid_by(scene, "redirect"))["payments_payment"] == 1
     assert scene.reconciles()[0].adopted == 1
     return "1"
 
 
 def a_second_payment(scene: Scene) -> str:
     """One purchase is settled when the other one turns up."""
-    lost(lambda: [scene.starts("redirect"), scene.pays()])
+    lost(lambda: paid_by(scene, "redirect"))
     scene.is_paid("qr")
     assert scene.reconciles()[0].adopted == 1
     assert [r.kind for r in Refund.objects.all()] == ["surplus"]
@@ -104,7 +109,7 @@ def a_second_payment(scene: Scene) -> str:
 
 def on_the_daily_list(scene: Scene) -> str:
     """Looked at first, without a word of ours changed: the list names it."""
-    lost(lambda: [scene.starts("redirect"), scene.pays()])
+    lost(lambda: paid_by(scene, "redirect"))
     (result,) = scene.reconciles(dry_run=True)
     (found,) = [d for d in result.comparison.differences if d.reference == scene.reference]
     assert (found.problem.value, found.there_minor) == ("missing here", scene.order.total_minor)

@@ -127,7 +127,7 @@ def test_what_is_told_after_a_staff_refund_changes_nothing(cell: Cell, scene: Sc
     before = list(rows)
     told = {
         "S": lambda: scene.notifies(event="evt-paid-again"),
-        "W": lambda: [delivered(scene.notifies(event="evt-same")) for _ in range(3)],
+        "W": lambda: [scene.notifies(event="evt-same") for _ in range(3)],
         "R": lambda: scene.notifies(
             kind="refund.done", refund=Refund.objects.get().reference, event="evt-refund"
         ),

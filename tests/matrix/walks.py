@@ -35,11 +35,11 @@ class Walk:
 class Begin(Walk):
     """The shopper asks to pay, until the attempt is committed."""
 
-    strikes = ("payment.writing",)
+    strikes: ClassVar[tuple[str, ...]] = ("payment.writing",)
     end = "1"
 
     def act(self) -> int:
-        return self.scene.starts(key=self.key).status_code
+        return int(self.scene.starts(key=self.key).status_code)
 
     def finish(self) -> None:
         self.scene.rests(1)
@@ -52,7 +52,7 @@ class Begin(Walk):
 class Call(Begin):
     """The bank is asked to open the payment."""
 
-    strikes = ("gateway.answered",)
+    strikes: ClassVar[tuple[str, ...]] = ("gateway.answered",)
 
     def finish(self) -> None:
         (reference,) = self.scene.references
@@ -63,7 +63,7 @@ class Call(Begin):
 class Settle(Walk):
     """The money is at the bank; the shopper says so."""
 
-    strikes = ("outcome.recording",)
+    strikes: ClassVar[tuple[str, ...]] = ("outcome.recording",)
     end = "1"
 
     def prepare(self) -> None:
@@ -71,7 +71,7 @@ class Settle(Walk):
         self.scene.pays()
 
     def act(self) -> int:
-        return self.scene.checks().status_code
+        return int(self.scene.checks().status_code)
 
     def finish(self) -> None:
         assert self.scene.checks().status_code in (302, 303)
@@ -81,10 +81,10 @@ class Settle(Walk):
 class Webhook(Settle):
     """The bank tells us, and tells us again until it hears a 2xx."""
 
-    strikes = ("notification.storing",)
+    strikes: ClassVar[tuple[str, ...]] = ("notification.storing",)
 
     def act(self) -> int:
-        return self.scene.notifies().status_code
+        return int(self.scene.notifies().status_code)
 
     def finish(self) -> None:
         assert self.scene.notifies().status_code == 200
@@ -94,7 +94,7 @@ class Webhook(Settle):
 class Poll(Settle):
     """Nobody tells us: we ask."""
 
-    strikes = ("poll.answered", "outcome.recording")
+    strikes: ClassVar[tuple[str, ...]] = ("poll.answered", "outcome.recording")
 
     def act(self) -> int:
         return self.scene.sweeps()
@@ -106,14 +106,14 @@ class Poll(Settle):
 class Cancel(Walk):
     """The shopper wants no more of it, before anything was paid."""
 
-    strikes = ("close.writing", "close.committed")
+    strikes: ClassVar[tuple[str, ...]] = ("close.writing", "close.committed")
     end = "0"
 
     def prepare(self) -> None:
         self.scene.starts()
 
     def act(self) -> int:
-        return self.scene.cancels(self.key).status_code
+        return int(self.scene.cancels(self.key).status_code)
 
     def finish(self) -> None:
         answer = self.scene.cancels(self.key)
@@ -128,14 +128,14 @@ class Cancel(Walk):
 class Refund(Walk):
     """Staff send a part of the money back."""
 
-    strikes = ("refund.writing", "refund.committed", "refund.answered")
+    strikes: ClassVar[tuple[str, ...]] = ("refund.writing", "refund.committed", "refund.answered")
     end = "Rf"
 
     def prepare(self) -> None:
         self.scene.is_paid()
 
     def act(self) -> int:
-        return self.scene.refunds(key=self.key).status_code
+        return int(self.scene.refunds(key=self.key).status_code)
 
     def finish(self) -> None:
         assert self.scene.refunds(key=self.key).status_code == 201
