@@ -55,6 +55,7 @@ def _want_closed(
         # No close is sent while the create is unanswered: the sweep comes after its lease.
         live.next_poll_at = live.lease_until
         live.save()
+        failpoints.reach("close.writing")
         return None if busy else live
 
 

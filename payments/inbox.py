@@ -31,6 +31,7 @@ def receive(gateway_name: str, request: RawRequest, *, now: datetime) -> list[in
     """
     hints = registry.gateway(gateway_name).parse_notification(request)
     stored = []
+    failpoints.reach("notification.storing")
     for hint in hints:
         with connection.cursor() as cursor:
             cursor.execute(

@@ -16,7 +16,7 @@ from payments.models import Payment, PaymentIntent, Refund
 from payments.models.desk import ReviewKind
 from payments.models.payment import Role
 from payments.recording import poll_pause, record_outcome
-from shop import courtesy, metrics
+from shop import courtesy, failpoints, metrics
 from shop.logs import get_logger
 
 log = get_logger(__name__)
@@ -62,6 +62,7 @@ def _read(reference: str) -> Payment:
 
 def _query(payment: Payment, *, now: datetime, source: str) -> Payment:
     answer = asking.query(payment, now=now)
+    failpoints.reach("poll.answered")
     return record_outcome(
         reference=(payment.same_attempt_as or payment).reference,
         outcome=answer.outcome,

@@ -25,6 +25,7 @@ from payments.problems import (
 )
 from payments.trail import Trail
 from payments.views import RefundView, refund_view
+from shop import failpoints
 from shop.idempotency import Claim
 
 DAY = timedelta(hours=24)
@@ -61,6 +62,7 @@ def request_refund(wish: RefundWish, *, now: datetime) -> RefundView:
         if wish.claim is not None:
             view = refund_view(refund, payment.reference)
             wish.claim.store(201, view.as_api(), now=now)
+        failpoints.reach("refund.writing")
     refunding.drive(refund.reference, now=now)
     view = refund_view(Refund.objects.get(pk=refund.pk), payment.reference)
     if wish.claim is not None:

@@ -154,7 +154,9 @@ def _begin(wish: Wish, *, now: datetime) -> tuple[Payment, str]:
         if live is None:
             left = left_behind(wish, payments)
             if left is None:
-                return born(wish, intent, payments, now=now), "send"
+                payment = born(wish, intent, payments, now=now)
+                failpoints.reach("payment.writing")
+                return payment, "send"
             live = left
         return _continue(wish, live, now)
 

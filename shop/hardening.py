@@ -55,6 +55,8 @@ def _debugging(settings: Mapping[str, Any]) -> Iterator[str]:
         yield "DEBUG=1 shows the shop's insides to everybody; unset it where SHOP_URL is https."
     if settings["FAILPOINT"] and not settings["DEBUG"]:
         yield "FAILPOINT is for tests: it ends processes. Unset it."
+    if settings["FAILPOINTS"] and not settings["DEBUG"]:
+        yield "FAILPOINTS is for tests: it lets code be struck at named points. Unset it."
 
 
 def _secrets(settings: Mapping[str, Any]) -> Iterator[str]:

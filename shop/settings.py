@@ -114,6 +114,8 @@ DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 # Looks at a connection before it is handed out, and survives a restart or a failover.
 DATABASES["default"]["ENGINE"] = "shop.database"
 DATABASE_POOL_SIZE = env.positive("DATABASE_POOL_SIZE", default=40)
+# Longer than the server's own limits: it strikes only where the server is not heard.
+DATABASE_ANSWER_SECONDS = env.positive("DATABASE_ANSWER_SECONDS", default=20, cast=float)
 # What stands between us and PostgreSQL (docs/scaling.md).
 DATABASE_POOLER = env.choice("DATABASE_POOLER", default="none", among=limits.POOLERS)
 _told = limits.configuration(pool_size=DATABASE_POOL_SIZE, pooler=DATABASE_POOLER)
@@ -187,8 +189,10 @@ CELERY_BEAT_SCHEDULE = {
     ]
 }
 
-# A test names the point at which the process shall die (shop/failpoints.py).
+# A test names the point at which the process shall die or wait, or strikes in its own process
+# (shop/failpoints.py).
 FAILPOINT = env.str("FAILPOINT", default="")
+FAILPOINTS = env.flag("FAILPOINTS", default=False)
 
 # --- The outbox --------------------------------------------------------------------------------
 OUTBOX_SUBSCRIBERS = SUBSCRIBERS

@@ -89,6 +89,10 @@ class Faults:
             shown["delay_probability"] = 1
         return shown
 
+    def struck(self) -> dict[str, int]:
+        """How often each knob had its way since the switches were last set."""
+        return {name: count for name, count in self._strikes.items() if count}
+
     def figure(self, name: str, default: float = 0) -> float:
         return float(self._values.get(name, default))
 
@@ -115,7 +119,10 @@ class Faults:
     def _allowed(self, name: str) -> bool:
         self._strikes[name] += 1
         most = self._values.get("at_most", 0)
-        return not most or self._strikes[name] <= most
+        if most and self._strikes[name] > most:
+            self._strikes[name] = int(most)
+            return False
+        return True
 
 
 def _checked(name: str, value: Any) -> Any:

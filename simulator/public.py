@@ -35,6 +35,7 @@ class PublicDoors:
             Route("/notifications", self.notifications),
             Route("/notifications/{id}/resend", self.resend, methods=["POST"]),
             Route("/faults", self.faults, methods=["GET"]),
+            Route("/faults/struck", self.struck, methods=["GET"]),
             Route("/faults", self.set_faults, methods=["PUT", "POST"]),
             Route("/clock", self.set_clock, methods=["PUT"]),
         ]
@@ -83,6 +84,9 @@ class PublicDoors:
 
     async def faults(self, request: Request) -> Response:
         return JSONResponse(self._books.faults.as_dict())
+
+    async def struck(self, request: Request) -> Response:
+        return JSONResponse(self._books.faults.struck())
 
     async def set_faults(self, request: Request) -> Response:
         try:

@@ -92,6 +92,11 @@ class Bank:
         answer = self.client.put("/faults", json=knobs)
         assert answer.status_code == 200, answer.text
 
+    def struck(self) -> dict[str, int]:
+        """How often each switch had its way since they were last set."""
+        counts: dict[str, int] = self.client.get("/faults/struck").json()
+        return counts
+
     def ledger(self, *references: str) -> list[dict[str, Any]]:
         """Movements of real money, oldest first; of these payments, or of all."""
         answer = self.client.get("/ledger", params={"reference": list(references)})
@@ -112,15 +117,18 @@ class Bank:
         return rows
 
     def notification(
-        self, reference: str, kind: str = "payment.paid"
+        self, reference: str, kind: str = "payment.paid", event: str = "", refund: str = ""
     ) -> tuple[dict[str, str], bytes]:
-        """Headers and body of a genuine delivery about a payment, as the bank would sign it."""
+        """Headers and body of a genuine delivery, as the bank would sign it.
+
+        About a payment, or about this refund of it; another `event` is another notification.
+        """
         told = {
-            "id": f"evt-{reference}",
+            "id": event or f"evt-{reference}",
             "type": kind,
             "created_at": datetime.now(UTC).isoformat(),
             "merchant": self.merchant,
-            "reference": reference,
+            "reference": refund or reference,
             "payment_reference": reference,
             "data": {},
         }

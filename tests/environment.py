@@ -32,6 +32,7 @@ os.environ["REDIS_URL"] = _own_redis(os.environ.get("REDIS_URL", "redis://localh
 os.environ.update(
     # Plain file names for pictures and styles, and an empty folder to collect them in.
     DEBUG="1",
+    FAILPOINTS="1",
     STATIC_ROOT=tempfile.mkdtemp(prefix="static-"),
     BANK_PORT=str(BANK_PORT),
     BANK_URL=f"http://127.0.0.1:{BANK_PORT}",

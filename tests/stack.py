@@ -112,6 +112,10 @@ class Stack:
         except httpx.TransportError:
             return False
 
+    def signal(self, name: str, how: signal.Signals) -> None:
+        """Send a signal to one process, as its host's administrator would."""
+        self._processes[name].send_signal(how)
+
     def kill(self, name: str) -> None:
         """SIGKILL, if it runs: the process dies between two lines."""
         if name in self._processes:
@@ -154,3 +158,11 @@ def database_url_of_tests() -> str:
     """The database that this test process uses, as other processes must name it."""
     parts = urlsplit(os.environ["DATABASE_URL"])
     return urlunsplit(parts._replace(path="/" + connection.settings_dict["NAME"]))
+
+
+def socket_of_database() -> str | tuple[str, int]:
+    """Where the tests' server listens: a Unix socket, or (host, port)."""
+    told = connection.settings_dict
+    host = told["OPTIONS"].get("host") or told["HOST"] or "/var/run/postgresql"
+    port = int(told["OPTIONS"].get("port") or told["PORT"] or 5432)
+    return f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)

@@ -145,6 +145,7 @@ def worker_dies_after_a_mail_went_out(ada: Shopper, point: str) -> None:
 STORIES = {
     "payment.committed": web_dies_while_a_payment_is_opened,
     "gateway.answered": web_dies_while_a_payment_is_opened,
+    "poll.answered": worker_dies_while_a_capture_is_recorded,
     "outcome.recording": worker_dies_while_a_capture_is_recorded,
     "outcome.committed": worker_dies_while_a_capture_is_recorded,
     "close.committed": web_dies_while_cancelling,
@@ -162,5 +163,9 @@ def test_a_power_cut_costs_no_charge_and_no_order(ada, point):
     STORIES[point](ada, point)
 
 
+#: What is not on disk yet is gone with the process; tests/matrix strikes there.
+UNCOMMITTED = {"payment.writing", "close.writing", "refund.writing", "notification.storing"}
+
+
 def test_every_named_point_has_its_story():
-    assert set(STORIES) == set(POINTS)
+    assert set(STORIES) == set(POINTS) - UNCOMMITTED

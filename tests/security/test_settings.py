@@ -90,6 +90,7 @@ REFUSED = {
     "an admin path with a slash in front": {"ADMIN_PATH": "/staff/"},
     "an admin path that the shop needs": {"ADMIN_PATH": "orders/"},
     "a failpoint in production": {"FAILPOINT": "outcome.recording"},
+    "failpoints in production": {"FAILPOINTS": "1"},
     "a misspelt switch": {"SECURE": "treu"},
     "a misspelt debug": {"DEBUG": "of"},
     "a port that is none": {"SHOP_PORT": "http"},

@@ -99,6 +99,9 @@ def test_faults_can_be_kept_to_some_operations_and_to_a_number(bank, merchant):
     assert merchant.close(reference).status_code == 200
     answers = [merchant.query(reference).status_code for _ in range(4)]
     assert answers == [500, 500, 200, 200]
+    assert bank.struck() == {"error_before": 2}
+    bank.faults()
+    assert bank.struck() == {}
 
 
 def test_the_same_seed_replays_the_same_faults(bank, merchant):
