@@ -12,6 +12,11 @@ def main() -> None:
         from shop.demo import main as demo
 
         sys.exit(demo())
+    if sys.argv[1:2] == ["chaos"]:
+        # The drill has a shop of its own, with settings of its own.
+        from chaos.command import main as chaos
+
+        sys.exit(chaos(sys.argv[2:]))
     from django.core.management import execute_from_command_line
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")

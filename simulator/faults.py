@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -73,6 +74,8 @@ class Faults:
     """The switches as they stand. Each knob has its own dice, so one never shifts another."""
 
     def __init__(self) -> None:
+        #: How often each knob has struck since the bank began, whatever was replaced meanwhile.
+        self.struck: Counter[str] = Counter()
         self.replace({})
 
     def replace(self, wanted: dict[str, Any]) -> None:
@@ -115,7 +118,9 @@ class Faults:
     def _allowed(self, name: str) -> bool:
         self._strikes[name] += 1
         most = self._values.get("at_most", 0)
-        return not most or self._strikes[name] <= most
+        strikes = not most or self._strikes[name] <= most
+        self.struck[name] += strikes
+        return strikes
 
 
 def _checked(name: str, value: Any) -> Any:

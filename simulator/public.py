@@ -36,6 +36,7 @@ class PublicDoors:
             Route("/notifications/{id}/resend", self.resend, methods=["POST"]),
             Route("/faults", self.faults, methods=["GET"]),
             Route("/faults", self.set_faults, methods=["PUT", "POST"]),
+            Route("/faults/struck", self.struck),
             Route("/clock", self.set_clock, methods=["PUT"]),
         ]
         if self._allow_reset:
@@ -83,6 +84,9 @@ class PublicDoors:
 
     async def faults(self, request: Request) -> Response:
         return JSONResponse(self._books.faults.as_dict())
+
+    async def struck(self, request: Request) -> Response:
+        return JSONResponse(dict(self._books.faults.struck))
 
     async def set_faults(self, request: Request) -> Response:
         try:

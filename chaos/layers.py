@@ -1,0 +1,5 @@
+"""Placeholder filled below."""
+
+
+def prepare() -> None:
+    """Nothing yet."""
