@@ -55,6 +55,7 @@ def _run(told: argparse.Namespace, folder: Path) -> int:
         say(f"  {violation['invariant']} {violation['subject']}: {violation['detail']}")
     for death in outcome.ended_by_itself:
         say(f"  {death}")
+    say(f"{outcome.storm_seconds} s, seconds of a core: {outcome.burden}")
     say(outcome.line)
     return 0 if outcome.verdict.is_clean and not outcome.audit["violations"] else 1
 

@@ -49,6 +49,11 @@ class Server:
             lock_fd=self._lock_fd, durable=False, more=SAFE_IN_A_KILL,
         )  # fmt: skip
 
+    @property
+    def pid(self) -> int:
+        """The running server's."""
+        return self._child.process.pid if self._child is not None else 0
+
     def stop(self) -> None:
         """Orderly: everything is written."""
         if self._child is not None:

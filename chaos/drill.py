@@ -11,6 +11,7 @@ import httpx
 import psycopg
 
 from chaos import plan
+from chaos.burden import cpu_seconds
 from chaos.doors import Door, GaveUp, client
 from chaos.house import LOOPBACK, STAFF_TOKENS, House, Told
 from chaos.looks import Look, look, under_way
@@ -57,6 +58,7 @@ class Outcome:
     happened: list[tuple[float, str]] = field(default_factory=list)
     killed_at: list[float] = field(default_factory=list)
     failover_seconds: float | None = None
+    burden: dict[str, float] = field(default_factory=dict)
     ended_by_itself: list[str] = field(default_factory=list)
     audit: dict[str, Any] = field(default_factory=dict)
     verdict: Verdict = field(default_factory=Verdict)
@@ -82,8 +84,11 @@ def run(options: Options, house: House, say: Any) -> Outcome:
     weather = _weather(options, house)
     say(f"{options.orders} orders, seed {options.seed}, {options.at_once} shoppers at once")
     began = time.monotonic()
+    before = house.burden()
     _storm(options, house, weather, outcome, say)
     outcome.storm_seconds = round(time.monotonic() - began, 1)
+    # A server that was replaced took its count with it.
+    outcome.burden |= {k: round(v - before.get(k, 0), 1) for k, v in house.burden().items()}
     _calm(house, outcome, say)
     outcome.struck = weather.struck()
     outcome.counts = dict(weather.counts)
@@ -119,6 +124,7 @@ def _storm(options: Options, house: House, weather: Weather, outcome: Outcome, s
             record=str(record), button=options.layer_off != "button",
         )  # fmt: skip
         _weather_the_storm(options, house, weather, outcome, shoppers, say)
+        outcome.burden = cpu_seconds({"shoppers": shoppers.process.pid})
     finally:
         shoppers.stop()
     outcome.visits = [json.loads(line) for line in record.read_text().splitlines()]
