@@ -38,6 +38,7 @@ class Options:
     kills: bool = True
     at_once: int = 16
     layer_off: str = ""
+    refunds: bool = True
     mix: dict[str, int] = field(default_factory=lambda: plan.MIX)
     per_thousand: dict[str, int] = field(default_factory=lambda: plan.PER_THOUSAND)
 
@@ -63,6 +64,8 @@ class Outcome:
     audit: dict[str, Any] = field(default_factory=dict)
     verdict: Verdict = field(default_factory=Verdict)
     movements: list[dict[str, Any]] = field(default_factory=list)
+    #: How many second requests each layer stopped.
+    caught: dict[str, int] = field(default_factory=dict)
 
     @property
     def fault_count(self) -> int:
@@ -122,6 +125,7 @@ def _storm(options: Options, house: House, weather: Weather, outcome: Outcome, s
             tokens=list(STAFF_TOKENS), seed=options.seed,
             orders=options.orders, at_once=options.at_once, mix=options.mix,
             record=str(record), button=options.layer_off != "button",
+            refunds=options.refunds,
         )  # fmt: skip
         _weather_the_storm(options, house, weather, outcome, shoppers, say)
         outcome.burden = cpu_seconds({"shoppers": shoppers.process.pid})
@@ -192,9 +196,7 @@ def _calm(house: House, outcome: Outcome, say: Any) -> None:
     say(f"Not final after {CALM_SECONDS_MAX:.0f} s: {outcome.never_final}")
 
 
-def _judge(
-    house: House, outcome: Outcome, stock_before: dict[str, int], say: Any
-) -> None:
+def _judge(house: House, outcome: Outcome, stock_before: dict[str, int], say: Any) -> None:
     say("The audit compares every row with the bank's statement")
     audit = house.manage("audit", "--all-at-rest", "--json")
     if not audit.stdout:

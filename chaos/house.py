@@ -188,9 +188,7 @@ class House:
         account = self.primary.account
         run = place.runtime_folder(self.folder / "cache", account)
         cache = valkey.choose(account)
-        self.cache = valkey.start(
-            cache, self.folder / "vk", run, account, lock_fd=lock.servers_fd
-        )
+        self.cache = valkey.start(cache, self.folder / "vk", run, account, lock_fd=lock.servers_fd)
         self._closing.callback(self.cache.stop)
         self.cache_socket = run / valkey.SOCKET
         self.env["REDIS_URL"] = f"unix://{self.cache_socket}?db=0"

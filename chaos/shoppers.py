@@ -1,12 +1,13 @@
 """The shoppers, a process of their own: `python -m chaos.shoppers` reads its orders from JSON.
 
 Told once, on its standard input: {"shop", "bank", "tokens", "seed", "orders", "at_once", "mix",
-"record"}. Tells {"done": n} as visits end, and {"over": n} when the last one is.
+"record", "button", "refunds"}. Tells {"done": n} as visits end, and {"over": n} when the last one is.
 """
 
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -60,6 +61,8 @@ class Visits:
         try:
             plan = purchase(told["seed"], number, self._plenty, told["mix"])
             doors = Door(self._shop), Door(self._bank)
+            if not told["refunds"]:
+                plan = replace(plan, refund="")
             visit = Visit(plan, *doors, told["shop"], tuple(told["tokens"]), told["button"])
             self._record.write(json.dumps(await visit.go()) + "\n")
         finally:

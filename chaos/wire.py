@@ -44,7 +44,7 @@ class Wire:
             case "lose_commit":
                 self.commits_to_lose += 1
 
-    def _hole(self, opens: bool) -> None:  # noqa: FBT001 - a callback's one argument
+    def _hole(self, opens: bool) -> None:
         self.in_hole = opens
         for link in list(self.links):
             link.pause() if opens else link.resume()
