@@ -27,4 +27,4 @@ def shorten() -> None:
     inbox.TASK_PATIENCE = ONE_SECOND
     outbox.RELAY_LEASE = DEAD_AFTER
     outbox.PAUSE_MAX = 2 * ONE_SECOND
-    outbox.relay.__kwdefaults__["limit"] = MESSAGES_AT_ONCE
+    outbox.relay.__kwdefaults__ = {"limit": MESSAGES_AT_ONCE}

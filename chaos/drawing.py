@@ -28,8 +28,10 @@ def lines(
                      f"<title>{escape(name)}</title></polyline>")  # fmt: skip
     for at, name in marks:
         x = _x(min(max(at, 0), last), last)
-        drawn.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{ABOVE}" y2="{HEIGHT - BELOW}" '
-                     f'stroke="#444" stroke-dasharray="3 3"><title>{escape(name)}</title></line>')  # fmt: skip
+        drawn.append(
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{ABOVE}" y2="{HEIGHT - BELOW}" '
+            f'stroke="#444" stroke-dasharray="3 3"><title>{escape(name)}</title></line>'
+        )
     legend = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(series)}
     return _sheet(title, "".join(drawn), legend)
 
@@ -45,7 +47,8 @@ def bars(title: str, counts: Mapping[str, int]) -> str:
             f'<rect x="{x + 2:.1f}" y="{y:.1f}" width="{step - 4:.1f}" '
             f'height="{HEIGHT - BELOW - y:.1f}" fill="{COLOURS[0]}">'
             f"<title>{escape(name)}: {count}</title></rect>"
-            f'<text x="{x + step / 2:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(name)}</text>'
+            f'<text x="{x + step / 2:.1f}" y="{HEIGHT - 8}" text-anchor="middle">'
+            f"{escape(name)}</text>"
             f'<text x="{x + step / 2:.1f}" y="{y - 3:.1f}" text-anchor="middle">{count}</text>'
         )
     return _sheet(title, "".join(drawn), {})

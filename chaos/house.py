@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from chaos.burden import cpu_seconds
 from chaos.databases import Server, replicate
@@ -58,20 +58,23 @@ class Told:
                 stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
                 preexec_fn=dies_with_us(signal.SIGKILL), **more,
             )  # fmt: skip
-        self._log = log
+        self._log, self._name = log, argv[1]
         self._ears = selectors.DefaultSelector()
         self._ears.register(self._out, selectors.EVENT_READ)
         self._rest = b""
 
     @property
-    def _out(self) -> Any:
-        return self.process.stdout
+    def _in(self) -> IO[bytes]:
+        return cast(IO[bytes], self.process.stdin)
+
+    @property
+    def _out(self) -> IO[bytes]:
+        return cast(IO[bytes], self.process.stdout)
 
     def tell(self, **wish: Any) -> None:
         """One wish."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(wish).encode() + b"\n")
-        self.process.stdin.flush()
+        self._in.write(json.dumps(wish).encode() + b"\n")
+        self._in.flush()
 
     def heard(self, seconds: float = 0) -> Iterator[dict[str, Any]]:
         """What it has told so far; waits at most so long for the first word."""
@@ -92,13 +95,12 @@ class Told:
                 if word in line:
                     return line
         tail = self._log.read_text(errors="replace")[-1500:]
-        raise EmbeddedError(f"{self.process.args} never said {word!r}.\n{tail}")
+        raise EmbeddedError(f"{self._name} never said {word!r}.\n{tail}")
 
     def stop(self) -> None:
         """End it; repeating does nothing."""
         with contextlib.suppress(BrokenPipeError):
-            if self.process.stdin is not None:
-                self.process.stdin.close()
+            self._in.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(3)
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -135,7 +137,7 @@ class House:
         self.shop_port, self.bank_port, self.wire_port = free_ports(3)
         webhook = secrets.token_urlsafe(32)
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return kept | CLOCKS | {
+        told = {
             "DJANGO_SETTINGS_MODULE": "chaos.settings",
             "PYTHONUNBUFFERED": "1",
             "SECRET_KEY": secrets.token_urlsafe(50),
@@ -157,7 +159,8 @@ class House:
             "REFUND_DAY_LIMIT_MINOR": "1000000000000",
             "SOCKETS_PER_ADDRESS": "1000",
             "LOG_LEVEL": "INFO",
-        } | settings  # fmt: skip
+        }  # fmt: skip
+        return {**kept, **CLOCKS, **told, **settings}
 
     def _start(self) -> None:
         base = place.settle(self.folder)
@@ -178,7 +181,7 @@ class House:
         self.primary = Server(self.folder / "primary", lock.servers_fd)
         self.primary.create()
         self.primary.start()
-        self._closing.callback(lambda: self.primary.stop())
+        self._closing.callback(self.primary.stop)
         self.replica: Server | None = None
         if self.failover != "none":
             self.replica = Server(self.folder / "replica", lock.servers_fd)

@@ -36,7 +36,7 @@ CAUGHT = "chaos.caught"
 
 def prepare() -> None:
     """Call once, when the applications are loaded: count, and take one layer away if told so."""
-    off = settings.CHAOS_LAYER_OFF
+    off = getattr(settings, "CHAOS_LAYER_OFF", "")
     if off and off not in LAYERS:
         raise ValueError(f"CHAOS_LAYER_OFF is one of {', '.join(LAYERS)}, not {off!r}.")
     _count()
@@ -119,7 +119,7 @@ def _no_row_lock() -> None:
 
     IntentQuerySet.select_for_update = unlocked  # type: ignore[method-assign,assignment]
     PaymentQuerySet.select_for_update = unlocked  # type: ignore[method-assign,assignment]
-    IntentQuerySet.make_or_lock = _make_and_do_not_lock  # type: ignore[method-assign]
+    IntentQuerySet.make_or_lock = _make_and_do_not_lock  # type: ignore[method-assign,assignment]
 
 
 def _make_and_do_not_lock(

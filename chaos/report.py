@@ -15,7 +15,7 @@ STATES = ("paid", "paying", "unpaid", "cancelled", "refunded")
 #: Of the pieces a run's latency is drawn in.
 PIECES = 40
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d262d}
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;color:#1d262d}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
 td,th{border-bottom:1px solid #d8dde1;padding:.25rem .6rem;text-align:left}td.n{text-align:right}
 svg{width:100%;font:11px system-ui,sans-serif;fill:#3c4852}figure{margin:1.5rem 0}

@@ -3,6 +3,8 @@
 What the environment can say is said there (chaos.house); here is the rest.
 """
 
+from typing import Any
+
 from shop.settings import *  # noqa: F403
 from shop.settings import INSTALLED_APPS as SHOPS_APPS
 from shop.settings import PAYMENT_GATEWAYS as SHOPS_GATEWAYS
@@ -15,17 +17,18 @@ INSTALLED_APPS = [*SHOPS_APPS, "chaos"]
 LIFETIME_SECONDS = 7.0
 REQUEST_DELAY_SECONDS = 1.5
 
-PAYMENT_GATEWAYS = {
-    name: {
-        **told,
-        "options": {
-            **told["options"],
-            "lifetime_seconds": dict.fromkeys(("qr", "redirect", "card"), LIFETIME_SECONDS),
-            "request_delay_seconds": REQUEST_DELAY_SECONDS,
-        },
+
+def _short_lived(gateways: Any) -> Any:
+    short = {
+        "lifetime_seconds": dict.fromkeys(("qr", "redirect", "card"), LIFETIME_SECONDS),
+        "request_delay_seconds": REQUEST_DELAY_SECONDS,
     }
-    for name, told in SHOPS_GATEWAYS.items()
-}
+    return {
+        name: {**told, "options": {**told["options"], **short}} for name, told in gateways.items()
+    }
+
+
+PAYMENT_GATEWAYS = _short_lived(SHOPS_GATEWAYS)
 IDEMPOTENCY_LEASE_SECONDS = 4
 
 # Which layer is taken away in this run (chaos/layers.py); empty: none.

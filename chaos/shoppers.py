@@ -1,7 +1,8 @@
-"""The shoppers, a process of their own: `python -m chaos.shoppers` reads its orders from JSON.
+"""The shoppers, a process of their own: `python -m chaos.shoppers`.
 
-Told once, on its standard input: {"shop", "bank", "tokens", "seed", "orders", "at_once", "mix",
-"record", "button", "refunds"}. Tells {"done": n} as visits end, and {"over": n} when the last one is.
+Told once, by one JSON object on its standard input: {"shop", "bank", "tokens", "seed", "orders",
+"at_once", "mix", "record", "button", "refunds"}. Tells {"done": n} as visits end, and
+{"over": n} when the last one has.
 """
 
 import asyncio
@@ -24,8 +25,8 @@ TELLS_EVERY = 5
 
 async def shop_all(told: dict[str, Any]) -> None:
     """Every visit of the plan, so many at a time; each is written down as it ends."""
-    record = Path(told["record"]).open("a", buffering=1, encoding="utf-8")  # noqa: ASYNC230
-    with record:
+    # A line a visit: nobody waits for so little.
+    with Path(told["record"]).open("a", buffering=1, encoding="utf-8") as record:  # noqa: ASYNC230
         async with (
             client(told["shop"], 4 * told["at_once"]) as shop,
             client(told["bank"], 2 * told["at_once"]) as bank,

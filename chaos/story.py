@@ -36,8 +36,8 @@ def tell(house: House, outcome: "Outcome", number: str) -> list[str]:
         lines += [(at, f"shopper  {what} {status or 'no answer'} after {ms} ms")
                   for what, at, ms, status in visit["asked"]]  # fmt: skip
     for at, subject, reference, before, after, source, reason in house.primary.ask(STEPS, number):
-        told = f"{subject} {reference}: {before or 'nothing'} to {after} by {source} {reason}"
-        lines.append((float(at), f"rows     {told}"))
+        step = f"{subject} {reference}: {before or 'nothing'} to {after} by {source} {reason}"
+        lines.append((float(at), f"rows     {step}"))
     lines += [
         (float(at), f"notice   {kind} {reference}: {result}")
         for at, kind, reference, result in house.primary.ask(NOTICES, sorted(references))

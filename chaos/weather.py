@@ -110,7 +110,8 @@ class Weather:
 
     def _fail_over(self) -> None:
         house, replica = self.house, self.house.replica
-        assert replica is not None
+        if replica is None:
+            raise RuntimeError("Nobody follows that could take over.")
         if house.failover == "async":
             fall_behind(house.primary)
             time.sleep(BEHIND_SECONDS)

@@ -28,7 +28,8 @@ class Wire:
         self.links: set[Link] = set()
         self.target = ""
         self.commits_to_lose = 0
-        self.in_hole = False
+        self.is_passing = asyncio.Event()
+        self.is_passing.set()
 
     def do(self, wish: dict[str, Any]) -> None:
         """Grant one wish."""
@@ -39,15 +40,20 @@ class Wire:
                 for link in list(self.links):
                     link.end()
             case "hole":
-                self._hole(True)
-                asyncio.get_running_loop().call_later(wish["seconds"], self._hole, False)
+                self._open_hole()
+                asyncio.get_running_loop().call_later(wish["seconds"], self._close_hole)
             case "lose_commit":
                 self.commits_to_lose += 1
 
-    def _hole(self, opens: bool) -> None:
-        self.in_hole = opens
+    def _open_hole(self) -> None:
+        self.is_passing.clear()
         for link in list(self.links):
-            link.pause() if opens else link.resume()
+            link.pause()
+
+    def _close_hole(self) -> None:
+        self.is_passing.set()
+        for link in list(self.links):
+            link.resume()
 
 
 class Link:
@@ -62,8 +68,7 @@ class Link:
 
     async def connect(self) -> None:
         """Reach for the server; without one the shop's connection is reset."""
-        while self.wire.in_hole:
-            await asyncio.sleep(0.05)
+        await self.wire.is_passing.wait()
         try:
             loop = asyncio.get_running_loop()
             await loop.create_unix_connection(lambda: Far(self), self.wire.target or "/nowhere")
@@ -118,7 +123,7 @@ class Near(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.link.near = transport
         self.link.wire.links.add(self.link)
-        if self.link.wire.in_hole:
+        if not self.link.wire.is_passing.is_set():
             self.link.pause()
         self.reaching = asyncio.get_running_loop().create_task(self.link.connect())
 
@@ -143,7 +148,7 @@ class Far(asyncio.Protocol):
         for data in self.link.waiting:
             transport.write(data)
         self.link.waiting.clear()
-        if self.link.wire.in_hole:
+        if not self.link.wire.is_passing.is_set():
             self.link.pause()
 
     def data_received(self, data: bytes) -> None:
