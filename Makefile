@@ -80,12 +80,15 @@ unit: $(VENV)/.dev browser ## Run the tests alone
 	@$(BIN)/python -m shop.embedded run --name test --quick -- \
 		env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),3) --dist worksteal $(TESTS)
 
-.PHONY: chaos chaos-layers
+.PHONY: chaos chaos-layers proof
 chaos: $(VENV)/.runtime ## Break a whole running shop, then ask the bank: ORDERS=2000 SEED=1 CHAOS=--failover=async
 	@exec $(BIN)/python manage.py chaos --orders $(or $(ORDERS),2000) --seed $(or $(SEED),1) $(CHAOS)
 
 chaos-layers: $(VENV)/.runtime ## The same, each time with one layer less
 	@exec $(BIN)/python manage.py chaos --layers --orders $(or $(ORDERS),150) --seed $(or $(SEED),1) $(CHAOS)
+
+proof: $(VENV)/.runtime ## Write docs/proof.md anew from the result file
+	@$(BIN)/python -m chaos.proof_page
 
 states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
 	@$(OFFLINE) $(BIN)/python manage.py states > docs/payment-states.md

@@ -106,6 +106,8 @@ class Told:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._ears.close()
+        self._out.close()
 
 
 class House:

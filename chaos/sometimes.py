@@ -87,7 +87,7 @@ def count_all(house: House, outcome: "Outcome") -> list[Sometimes]:
         ("a notification twice", struck.get("duplicate_notification", 0), 1000),
         ("a notification lost", struck.get("lose_notification", 0), 1000),
         ("not found, then captured", rows(ABSENT_THEN_PAID), 50),
-        ("a SIGKILL between capture and commit", _killed_between(house, outcome), 30),
+        ("a SIGKILL between a capture and our commit", _killed_between(house, outcome), 30),
         ("a stale verdict refused", _stale_verdicts(house), 5),
         ("a commit whose answer was lost", outcome.counts.get("commit answers lost", 0), 5),
         ("a refund whose answer was lost", rows(REFUND_SENT_AGAIN), 50),
