@@ -14,7 +14,7 @@ CREATED, COLLIDED = 201, 409
 
 
 async def refund(visit: Visit) -> None:
-    """Refund the settling payment as planned; what was accepted is noted by its reference."""
+    """Refund the settling payment as planned; the sum that was accepted is noted."""
     settling = next((p for p in await visit.attempts() if p["settles"]), None)
     if settling is None:
         return
@@ -36,6 +36,8 @@ async def refund(visit: Visit) -> None:
 
 async def _ask(visit: Visit, payment: dict[str, Any], amount: int, so_far: int, who: int) -> Answer:
     body = {"amount_minor": amount, "refunded_so_far_minor": so_far, "reason": "sent back"}
+    # Until it is refused for certain it may have been made: a lost answer is no refusal.
+    visit.wanted_back += amount
     answer = await visit.shop.ask(
         "refund",
         "POST",
@@ -44,10 +46,8 @@ async def _ask(visit: Visit, payment: dict[str, Any], amount: int, so_far: int, 
         Authorization=f"Token {visit.staff_tokens[who]}",
         **visit.key(f"refund-{who}-{so_far}"),
     )
-    if answer.status == CREATED:
-        visit.refunds[answer.body["reference"]] = answer.body["amount_minor"]
-    elif answer.status == COLLIDED:
-        visit.collisions += 1
-    else:
+    if answer.status != CREATED:
+        visit.wanted_back -= amount
+        visit.collisions += answer.status == COLLIDED
         visit.notes.append(f"refund {answer.status}")
     return answer

@@ -102,10 +102,10 @@ def _judge_order(
     should_hold = total - back if is_paid else 0
     if net != should_hold and net <= total:
         verdict.add("lost", f"{number} is {order['state']}, holds {net}: {should_hold}", number)
-    asked_back = sum(visit["refunds"].values())
-    too_much = any(one.net < 0 for one in mine.values()) or (is_paid and net < total - asked_back)
-    if too_much:
-        verdict.add("over-refunded", f"{number} holds {net}, staff sent {asked_back}", number)
+    went_back = sum(mine[p["reference"]].refunded for p in order["payments"] if p["settles"])
+    asked_back = visit["wanted_back"]
+    if any(one.net < 0 for one in mine.values()) or (is_paid and went_back > asked_back):
+        verdict.add("over-refunded", f"{number}: {went_back} back, staff sent {asked_back}", number)
     shown_orphans = [p for p in order["payments"] if p["reference"] not in references]
     if shown_orphans:
         verdict.add("orphan", f"{number} shows a payment of nobody", number)

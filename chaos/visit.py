@@ -34,7 +34,7 @@ class Visit:
     notes: list[str] = field(default_factory=list)
     caught_by_button: int = 0
     collisions: int = 0
-    refunds: dict[str, int] = field(default_factory=dict)
+    wanted_back: int = 0  # what the staff sent back, in minor units
     seen: str = ""
     seen_after: float | None = None
     _clicks: int = 0
@@ -61,7 +61,7 @@ class Visit:
             "references": sorted(self.references),
             "seen": self.seen,
             "seen_after": self.seen_after,
-            "refunds": self.refunds,
+            "wanted_back": self.wanted_back,
             "collisions": self.collisions,
             "caught_by_button": self.caught_by_button,
             "notes": self.notes,

@@ -1,7 +1,7 @@
 """The wire between the shop and its database, with faults of our own: `python -m chaos.wire PORT`.
 
 A TCP listener on the loopback that carries bytes to a server's Unix socket. Told by JSON lines
-on its standard input, one wish a line; what happened is told on its standard output:
+on its standard input; tells {"did": …} for each granted wish and {"lost": "commit"}:
 
     {"do": "target", "path": "/run/…/.s.PGSQL.5432"}   where new connections go; "" refuses them
     {"do": "cut"}                       every open connection is reset
@@ -44,6 +44,7 @@ class Wire:
                 asyncio.get_running_loop().call_later(wish["seconds"], self._close_hole)
             case "lose_commit":
                 self.commits_to_lose += 1
+        say({"did": wish["do"]})
 
     def _open_hole(self) -> None:
         self.is_passing.clear()

@@ -8,7 +8,7 @@ REFERENCE, OTHER = "01M0000000000000000000000A", "01M0000000000000000000000B"
 
 
 def a_visit(**more):
-    told = {"public_id": "p", "number": "PO-1", "references": [REFERENCE], "refunds": {},
+    told = {"public_id": "p", "number": "PO-1", "references": [REFERENCE], "wanted_back": 0,
             "lines": [["mug", 2]]}  # fmt: skip
     return told | more
 
@@ -51,7 +51,7 @@ def test_money_that_went_back_by_itself_is_clean():
 def test_a_part_that_the_staff_sent_back_is_clean():
     order = an_order(payments=[a_payment(refunded_minor=400)])
     movements = [a_charge(), a_charge(kind="refund", amount_minor=400)]
-    assert found(a_visit(refunds={"R": 400}), order, movements) == set()
+    assert found(a_visit(wanted_back=400), order, movements) == set()
 
 
 LIES = {

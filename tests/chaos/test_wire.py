@@ -22,7 +22,11 @@ class Line:
         (self.port,) = free_ports(1)
         self.wire = Told(["-m", "chaos.wire", str(self.port)], dict(os.environ), log)
         self.wire.wait_for("ready")
-        self.wire.tell(do="target", path=f"{FOLDER}/.s.PGSQL.5432")
+        self.do(do="target", path=f"{FOLDER}/.s.PGSQL.5432")
+
+    def do(self, **wish: object) -> None:
+        self.wire.tell(**wish)
+        self.wire.wait_for("did")
 
     def connect(self) -> psycopg.Connection:
         return psycopg.connect(
@@ -51,7 +55,7 @@ def test_a_lost_commit_was_done(line):
     try:
         connection = line.connect()
         connection.execute(f"INSERT INTO {name} VALUES (1)")
-        line.wire.tell(do="lose_commit")
+        line.do(do="lose_commit")
         with pytest.raises(psycopg.OperationalError):
             connection.commit()
         connection.close()
@@ -66,7 +70,7 @@ def test_a_lost_commit_was_done(line):
 def test_a_black_hole_holds_everything_and_lets_it_go_on(line):
     with line.connect() as connection:
         began = time.monotonic()
-        line.wire.tell(do="hole", seconds=HOLE_SECONDS)
+        line.do(do="hole", seconds=HOLE_SECONDS)
         time.sleep(0.1)
         assert connection.execute("SELECT 1").fetchone() == (1,)
         with line.connect() as another:
@@ -77,7 +81,7 @@ def test_a_black_hole_holds_everything_and_lets_it_go_on(line):
 def test_a_cut_resets_what_is_open_and_lets_new_ones_through(line):
     connection = line.connect()
     connection.execute("SELECT 1")
-    line.wire.tell(do="cut")
+    line.do(do="cut")
     with pytest.raises(psycopg.OperationalError):
         until_it_fails(lambda: connection.execute("SELECT 1"))
     connection.close()
@@ -86,7 +90,7 @@ def test_a_cut_resets_what_is_open_and_lets_new_ones_through(line):
 
 
 def test_without_a_target_nobody_gets_through(line):
-    line.wire.tell(do="target", path="")
+    line.do(do="target", path="")
     with pytest.raises(psycopg.OperationalError):
         until_it_fails(lambda: line.connect().close())
 
