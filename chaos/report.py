@@ -73,7 +73,7 @@ def _facts(figures: Mapping[str, Any]) -> str:
         if figures["clean"]
         else str(figures["gross_double"]),
         "audit": f"{figures['violations']} violations in {figures['movements']} movements, "
-        f"{figures['adopted']} adopted",
+        f"{figures['adopted']} adopted, {figures['on_the_desk']} orders on a person's desk",
         "seconds of a core": ", ".join(f"{k} {v}" for k, v in figures["core_seconds"].items()),
     }
     return _table(("", ""), rows.items())

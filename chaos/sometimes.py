@@ -76,7 +76,6 @@ def count_all(house: House, outcome: "Outcome") -> list[Sometimes]:
         return int(count)
 
     struck, orders = outcome.struck, len(outcome.visits)
-    adopted = int(outcome.audit.get("adopted", 0))
     counted: list[tuple[str, int, int]] = [
         ("money after the shopper cancelled", rows(LATE, "shopper"), 50),
         ("money after the order ran out", rows(LATE, "expired"), 50),
@@ -97,7 +96,7 @@ def count_all(house: House, outcome: "Outcome") -> list[Sometimes]:
     found = [Sometimes(what, n, math.floor(floor * orders / FLOOR_ORDERS))
              for what, n, floor in counted]  # fmt: skip
     if outcome.options.failover == "async":
-        found.append(Sometimes("a payment adopted after lost commits", adopted, 1))
+        found.append(Sometimes("a payment adopted after lost commits", outcome.adopted, 1))
     return found
 
 

@@ -1,6 +1,7 @@
 """The judge: what the bank's ledger and the shop's public answers say, and nothing else."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ class Verdict:
     found: dict[str, list[str]] = field(default_factory=lambda: {zero: [] for zero in ZEROS})
     #: Where to look for the story of what was found: order numbers.
     orders: set[str] = field(default_factory=set)
+    #: Orders that a failover erased with their payment: their money is on a person's desk.
+    on_the_desk: list[str] = field(default_factory=list)
 
     def add(self, zero: str, what: str, order: str = "") -> None:
         """Note one finding."""
@@ -64,8 +67,12 @@ def judge(
     shown: dict[str, dict[str, Any] | None],
     movements: list[dict[str, Any]],
     stock: dict[str, tuple[int, int]],
+    desk: Collection[str] = (),
 ) -> Verdict:
-    """`shown` is each order as its page shows it now; `stock` is (before, free now) by sku."""
+    """`shown` is each order as its page shows it now; `stock` is (before, free now) by sku.
+
+    `desk` names the references whose money waits for a person.
+    """
     verdict, money = Verdict(), by_reference(movements)
     known: set[str] = set()
     for visit in visits:
@@ -76,8 +83,11 @@ def judge(
         if order is not None:
             references |= {payment["reference"] for payment in order["payments"]}
             _judge_order(verdict, order, references, money, visit)
-        elif any(money.get(reference, Money()).net for reference in references):
-            verdict.add("lost", f"{visit['number']} is gone and its money is not", visit["number"])
+        elif held := {ref for ref in references if ref in money and money[ref].net}:
+            if held <= set(desk):
+                verdict.on_the_desk.append(visit["number"])
+            else:
+                verdict.add("lost", f"{visit['number']} is gone, its money is not", visit["number"])
         known |= references
     for reference in money.keys() - known:
         verdict.add("orphan", f"{reference} belongs to no order")

@@ -17,7 +17,7 @@ from chaos.house import House
 HOLE_SECONDS = 5.0
 FREEZE_SECONDS = 3.0
 #: How long an asynchronous replica hears of nothing before its primary is gone.
-BEHIND_SECONDS = 0.8
+BEHIND_SECONDS = 2.0
 #: The bank's temper changes this often: money from the bank page is late in every second one.
 EPOCH_SECONDS = 4.0
 #: Who is killed, drawn alike; the clock rarely, as only one of them may tick.

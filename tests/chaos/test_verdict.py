@@ -89,5 +89,11 @@ def test_money_of_an_order_that_a_failover_erased_is_lost():
     assert verdict.orders == {"PO-1"}
 
 
+def test_the_money_of_an_erased_order_may_wait_for_a_person():
+    verdict = judge([a_visit()], {"p": None}, [a_charge()], {}, desk={REFERENCE})
+    assert verdict.is_clean
+    assert verdict.on_the_desk == ["PO-1"]
+
+
 def test_an_order_that_a_failover_erased_unpaid_is_nobodys_loss():
     assert judge([a_visit()], {"p": None}, [], {}).is_clean
