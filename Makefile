@@ -20,7 +20,7 @@ help: ## List the targets
 demo: $(VENV)/.runtime ## Run the whole shop here: database, cache, bank, worker, web. Ctrl-C stops it
 	@exec $(BIN)/python manage.py demo
 
-test: $(VENV)/.dev browser check unit ## Set up and test everything; what .ci/run calls
+test: $(VENV)/.dev browser check unit drill ## Set up and test everything; what .ci/run calls
 
 check: format-check lint types contracts migrations
 
@@ -80,9 +80,15 @@ unit: $(VENV)/.dev browser ## Run the tests alone
 	@$(BIN)/python -m shop.embedded run --name test --quick -- \
 		env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),3) --dist worksteal $(TESTS)
 
-.PHONY: chaos chaos-layers proof
+.PHONY: chaos chaos-layers drill proof
 chaos: $(VENV)/.runtime ## Break a whole running shop, then ask the bank: ORDERS=2000 SEED=1 CHAOS=--failover=async
 	@exec $(BIN)/python manage.py chaos --orders $(or $(ORDERS),2000) --seed $(or $(SEED),1) $(CHAOS)
+
+drill: $(VENV)/.runtime ## A short drill, as make test runs it
+	@echo "A short drill ends with zeros"
+	@$(BIN)/python manage.py chaos --orders 150 --seed 1 --report $(VENV)/drill.html >$(VENV)/drill.log \
+		|| { cat $(VENV)/drill.log; exit 1; }
+	@tail -1 $(VENV)/drill.log
 
 chaos-layers: $(VENV)/.runtime ## The same, each time with one layer less
 	@exec $(BIN)/python manage.py chaos --layers --orders $(or $(ORDERS),150) --seed $(or $(SEED),1) $(CHAOS)

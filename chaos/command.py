@@ -124,6 +124,8 @@ def _say_findings(outcome: drill.Outcome, kept: dict[str, Any], stories: list[li
         say(f"  {violation['invariant']} {violation['subject']}: {violation['detail']}")
     for death in outcome.ended_by_itself:
         say(f"  {death}")
+    if errors := kept["answers"].get("500", 0):
+        say(f"  {errors} answers were a 500")
     if stories:
         say(f"Seed {kept['seed']}, commit {kept['commit']}")
     for told in stories:

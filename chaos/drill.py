@@ -97,8 +97,11 @@ def run(options: Options, house: House, say: Any) -> Outcome:
     before = house.burden()
     _storm(options, house, weather, outcome, say)
     outcome.storm_seconds = round(time.monotonic() - began, 1)
-    # A server that was replaced took its count with it.
-    outcome.burden |= {k: round(v - before.get(k, 0), 1) for k, v in house.burden().items()}
+    # A server that was started anew counts from zero.
+    outcome.burden |= {
+        name: round(spent - before.get(name, 0) if spent >= before.get(name, 0) else spent, 1)
+        for name, spent in house.burden().items()
+    }
     _calm(house, outcome, say)
     if options.failover == "async":
         _reconcile(house, outcome, say)
