@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     # Whoever ends the drill lets it end its house.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        return layers_off.run_all(told, say) if told.layers else one(told)
+        return layers_off.run_all(told, say) if told.layers is not None else one(told)
     except EmbeddedError as error:
         say(f"The drill cannot run: {error}")
         return 2
@@ -41,7 +41,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--at-once", type=int, default=16, help="shoppers at the same time")
     parser.add_argument("--failover", choices=("sync", "async", "none"), default="sync")
     parser.add_argument("--no-faults", action="store_true", help="nothing breaks: for the rate")
-    parser.add_argument("--layers", action="store_true", help="one run for each layer, without it")
+    parser.add_argument(
+        "--layers", nargs="*", metavar="LAYER", choices=layers_off.LAYERS,
+        help="one run without each layer, or without these",
+    )  # fmt: skip
     parser.add_argument("--report", type=Path, default=REPORT, help="where the page is written")
     parser.add_argument("--keep-results", action="store_true", help=f"write {results.RESULTS.name}")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and data")

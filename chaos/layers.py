@@ -7,7 +7,8 @@
     index         one live or settling payment per intent           dropped by `chaos_stage`
     gateway key   a repeated request opens nothing new              the bank's knob `ignore_key`
 
-Behind them all the second capture is sent back by itself. Only `chaos.settings` loads this.
+Behind them all the second capture is sent back by itself: `refund` takes that away too, so that
+a run shows that the judge sees a double charge. Only `chaos.settings` loads this.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,10 +19,11 @@ from django.conf import settings
 from django.db import IntegrityError, connection
 from django.db.models import QuerySet
 
-from payments import asking, starting
+from payments import asking, booking, starting
 from payments.models import PaymentIntent
 from payments.models.intent import IntentQuerySet
 from payments.models.payment import PaymentQuerySet
+from payments.models.refund import RefundKind
 from payments.problems import PaymentAlreadySettled
 from shop import courtesy, idempotency
 from shop.idempotency import Claim
@@ -29,7 +31,7 @@ from shop.logs import get_logger
 
 log = get_logger(__name__)
 
-LAYERS = ("button", "key", "redis", "row lock", "index", "gateway key")
+LAYERS = ("button", "key", "redis", "row lock", "index", "gateway key", "refund")
 #: What a layer says in the log when it has caught a second request.
 CAUGHT = "chaos.caught"
 
@@ -40,7 +42,8 @@ def prepare() -> None:
     if off and off not in LAYERS:
         raise ValueError(f"CHAOS_LAYER_OFF is one of {', '.join(LAYERS)}, not {off!r}.")
     _count()
-    {"key": _no_key, "redis": _no_redis, "row lock": _no_row_lock}.get(off, _nothing)()
+    without = {"key": _no_key, "redis": _no_redis, "row lock": _no_row_lock, "refund": _no_refund}
+    without.get(off, _nothing)()
 
 
 def _caught(layer: str) -> None:
@@ -120,6 +123,18 @@ def _no_row_lock() -> None:
     IntentQuerySet.select_for_update = unlocked  # type: ignore[method-assign,assignment]
     PaymentQuerySet.select_for_update = unlocked  # type: ignore[method-assign,assignment]
     IntentQuerySet.make_or_lock = _make_and_do_not_lock  # type: ignore[method-assign,assignment]
+
+
+def _no_refund() -> None:
+    """A second capture stays: a shop as it must never be."""
+    write = booking.write_refund
+
+    def keep(row: Any, amount_minor: int, kind: str, *told: Any, **more: Any) -> Any:
+        if kind == RefundKind.SURPLUS:
+            return None
+        return write(row, amount_minor, kind, *told, **more)  # type: ignore[arg-type]
+
+    booking.write_refund = keep
 
 
 def _make_and_do_not_lock(
