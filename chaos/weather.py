@@ -45,6 +45,7 @@ class Weather:
         self._next_kill = time.monotonic() + plan.KILL_SECONDS
         self._next_epoch = 0.0
         self._epoch = 0
+        self._struck_before: Counter[str] = Counter()
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._bank = httpx.Client(
             base_url=f"http://127.0.0.1:{self.house.bank_port}", trust_env=False, timeout=10
@@ -59,8 +60,7 @@ class Weather:
         if self.faulty_bank and now >= self._next_epoch:
             self._next_epoch = now + EPOCH_SECONDS
             self._epoch += 1
-            knobs = plan.faults(self.seed, self._epoch, ignores_key=self.ignores_key)
-            self._bank.put("/faults", json=knobs).raise_for_status()
+            self._set(plan.faults(self.seed, self._epoch, ignores_key=self.ignores_key))
         if self.kills and now >= self._next_kill:
             self._next_kill = now + plan.KILL_SECONDS
             self._kill()
@@ -70,7 +70,7 @@ class Weather:
 
     def clear_up(self) -> None:
         """No more faults: the bank is honest, nothing is frozen, nothing is killed."""
-        self._bank.put("/faults", json={}).raise_for_status()
+        self._set({})
         for _, act in self._later:
             act()
         self._later.clear()
@@ -78,8 +78,15 @@ class Weather:
 
     def struck(self) -> dict[str, int]:
         """How often each knob of the bank has struck, by the bank's own count."""
-        counted: dict[str, int] = self._bank.get("/faults/struck").raise_for_status().json()
-        return counted
+        return dict(self._struck_before + self._struck_now())
+
+    def _set(self, knobs: dict[str, float]) -> None:
+        # The bank counts anew with each setting.
+        self._struck_before += self._struck_now()
+        self._bank.put("/faults", json=knobs).raise_for_status()
+
+    def _struck_now(self) -> Counter[str]:
+        return Counter(self._bank.get("/faults/struck").raise_for_status().json())
 
     # --- what breaks -------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -74,8 +73,6 @@ class Faults:
     """The switches as they stand. Each knob has its own dice, so one never shifts another."""
 
     def __init__(self) -> None:
-        #: How often each knob has struck since the bank began, whatever was replaced meanwhile.
-        self.struck: Counter[str] = Counter()
         self.replace({})
 
     def replace(self, wanted: dict[str, Any]) -> None:
@@ -91,6 +88,10 @@ class Faults:
         if self.figure("delay_ms") and "delay_probability" not in self._values:
             shown["delay_probability"] = 1
         return shown
+
+    def struck(self) -> dict[str, int]:
+        """How often each knob had its way since the switches were last set."""
+        return {name: count for name, count in self._strikes.items() if count}
 
     def figure(self, name: str, default: float = 0) -> float:
         return float(self._values.get(name, default))
@@ -118,9 +119,10 @@ class Faults:
     def _allowed(self, name: str) -> bool:
         self._strikes[name] += 1
         most = self._values.get("at_most", 0)
-        strikes = not most or self._strikes[name] <= most
-        self.struck[name] += strikes
-        return strikes
+        if most and self._strikes[name] > most:
+            self._strikes[name] = int(most)
+            return False
+        return True
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -35,8 +35,8 @@ class PublicDoors:
             Route("/notifications", self.notifications),
             Route("/notifications/{id}/resend", self.resend, methods=["POST"]),
             Route("/faults", self.faults, methods=["GET"]),
+            Route("/faults/struck", self.struck, methods=["GET"]),
             Route("/faults", self.set_faults, methods=["PUT", "POST"]),
-            Route("/faults/struck", self.struck),
             Route("/clock", self.set_clock, methods=["PUT"]),
         ]
         if self._allow_reset:
@@ -86,7 +86,7 @@ class PublicDoors:
         return JSONResponse(self._books.faults.as_dict())
 
     async def struck(self, request: Request) -> Response:
-        return JSONResponse(dict(self._books.faults.struck))
+        return JSONResponse(self._books.faults.struck())
 
     async def set_faults(self, request: Request) -> Response:
         try:
