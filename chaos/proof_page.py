@@ -36,6 +36,13 @@ shop, because loading it takes two seconds of a core and one is killed every two
 `make chaos CHAOS=--failover=async` loses commits in the failover; what the bank's statement
 shows and our rows lack is then adopted by the audit. `CHAOS=--no-faults` measures the rate
 alone, `make chaos ORDERS=10000` and `ORDERS=100000` are the long soaks.
+
+An order that an asynchronous failover erased whole cannot be paid or delivered any more: money
+that came for it is found by reconciling and laid on a person's desk. That is what asynchronous
+replication costs, and why a shop should not use it.
+
+Not in the drill: pages and their forms (the browser tests have them), the bank's own death,
+growth of memory over days, more than one machine.
 """
 
 
