@@ -81,16 +81,18 @@ def judge(
         order = shown[visit["public_id"]]
         references = set(visit["references"])
         if order is not None:
-            references |= {payment["reference"] for payment in order["payments"]}
-            _judge_order(verdict, order, references, money, visit)
-        elif held := {ref for ref in references if ref in money and money[ref].net}:
+            on_its_page = {payment["reference"] for payment in order["payments"]}
+            _judge_order(verdict, order, references | on_its_page, money, visit)
+            known |= on_its_page
+            continue
+        known |= references
+        if held := {ref for ref in references if ref in money and money[ref].net}:
             if held <= set(desk):
                 verdict.on_the_desk.append(visit["number"])
             else:
                 verdict.add("lost", f"{visit['number']} is gone, its money is not", visit["number"])
-        known |= references
     for reference in money.keys() - known:
-        verdict.add("orphan", f"{reference} belongs to no order")
+        verdict.add("orphan", f"{reference} is on no order's page")
     _judge_stock(verdict, visits, shown, stock)
     return verdict
 
@@ -116,9 +118,6 @@ def _judge_order(
     asked_back = visit["wanted_back"]
     if any(one.net < 0 for one in mine.values()) or (is_paid and went_back > asked_back):
         verdict.add("over-refunded", f"{number}: {went_back} back, staff sent {asked_back}", number)
-    shown_orphans = [p for p in order["payments"] if p["reference"] not in references]
-    if shown_orphans:
-        verdict.add("orphan", f"{number} shows a payment of nobody", number)
     waiting = [p["state"] for p in order["payments"] if p["state"] not in FINAL_PAYMENTS]
     if order["state"] == "paying" or waiting:
         verdict.add("stuck", f"{number} is {order['state']} with {waiting}", number)

@@ -83,6 +83,11 @@ def test_an_order_that_is_paid_without_money_is_lost():
     assert found(movements=[]) == {"lost"}
 
 
+def test_money_that_the_shopper_paid_and_no_page_shows_is_an_orphan():
+    order = an_order("unpaid", [])
+    assert found(order=order, stock={"mug": (10, 10)}) == {"orphan", "lost"}
+
+
 def test_money_of_an_order_that_a_failover_erased_is_lost():
     verdict = judge([a_visit()], {"p": None}, [a_charge()], {})
     assert verdict.counts["lost"] == 1
