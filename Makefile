@@ -25,6 +25,7 @@ demo: $(VENV)/.runtime ## Run the whole shop here: database, cache, bank, worker
 	@exec $(BIN)/python manage.py demo
 
 test: $(VENV)/.dev browser check unit mutants ## Set up and test everything; what .ci/run calls
+test: $(VENV)/.dev browser check unit drill ## Set up and test everything; what .ci/run calls
 
 check: format-check lint types contracts migrations
 
@@ -104,6 +105,21 @@ bench: $(VENV)/.dev ## Measure the shop against what PostgreSQL itself can do. S
 	@$(BIN)/python -m bench $(if $(SIZES),--sizes $(SIZES) --out $(or $(OUT),.data/bench.json)) $(BENCH)
 hosts: $(VENV)/.dev ## Sell on several hosts, cut some off, lose the database's primary (root, Linux)
 	@exec $(BIN)/python -m scripts.hosts --orders $(or $(ORDERS),300) --seed $(or $(SEED),1)
+.PHONY: chaos chaos-layers drill proof
+chaos: $(VENV)/.runtime ## Break a whole running shop, then ask the bank: ORDERS=2000 SEED=1 CHAOS=--failover=async
+	@exec $(BIN)/python manage.py chaos --orders $(or $(ORDERS),2000) --seed $(or $(SEED),1) $(CHAOS)
+
+drill: $(VENV)/.runtime ## A short drill, as make test runs it
+	@echo "A short drill ends with zeros"
+	@$(BIN)/python manage.py chaos --orders 150 --seed 1 --report $(VENV)/drill.html >$(VENV)/drill.log \
+		|| { cat $(VENV)/drill.log; exit 1; }
+	@tail -1 $(VENV)/drill.log
+
+chaos-layers: $(VENV)/.runtime ## The same, each time with one layer less
+	@exec $(BIN)/python manage.py chaos --layers --orders $(or $(ORDERS),150) --seed $(or $(SEED),1) $(CHAOS)
+
+proof: $(VENV)/.runtime ## Write docs/proof.md anew from the result file
+	@$(BIN)/python -m chaos.proof_page
 
 states: $(VENV)/.dev ## Draw docs/payment-states.md anew from the code
 	@$(OFFLINE) $(BIN)/python manage.py states > docs/payment-states.md

@@ -12,6 +12,11 @@ def main() -> None:
         from shop.demo import main as demo
 
         sys.exit(demo())
+    if sys.argv[1:2] == ["chaos"]:
+        # The drill has a shop of its own, with settings of its own.
+        from chaos.command import main as chaos
+
+        sys.exit(chaos(sys.argv[2:]))
     from shop.demo import join_running
 
     join_running()  # typed beside a running demo, and told nothing else

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-PACKAGES = ("shop", "orders", "payments", "simulator")
+PACKAGES = ("shop", "orders", "payments", "simulator", "chaos")
 TOP_LEVEL = {
-    *PACKAGES, "bench", "docs", "locale", "ops", "scripts", "static", "templates", "tests",
+    *PACKAGES, "bench", "docs", "locale", "ops", "proof", "scripts", "static", "templates", "tests",
     "manage.py", "Makefile",
     "Dockerfile", "docker-compose.yml", "pyproject.toml", "requirements.txt",
     "requirements-dev.txt", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",

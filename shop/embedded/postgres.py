@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from shop.embedded.binaries import Installed, find_postgres
@@ -61,11 +62,13 @@ def start(
     *,
     lock_fd: int,
     durable: bool,
+    more: Sequence[str] = (),
 ) -> Child:
-    """Start the server and return when it takes connections."""
+    """Start the server and return when it takes connections; `more` settings win over ours."""
     log = folder.with_name("postgres.log")
     settings = ["listen_addresses=", f"unix_socket_directories={run}"]
     settings += [f"max_connections={CONNECTIONS_MAX}", *(() if durable else UNSAFE_BUT_QUICK)]
+    settings += more
     argv = [str(installed.program), "-D", str(folder)]
     for setting in settings:
         argv += ["-c", setting]
