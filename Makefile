@@ -12,11 +12,8 @@ BIN := $(VENV)/bin
 # Linters and types read the settings without any server.
 OFFLINE := DEBUG=1 SECRET_KEY=only-for-checks
 
-.PHONY: help demo test check format lint types contracts migrations unit mutants stories states requirements clean reset
-.PHONY: help demo test check format lint types contracts migrations unit security states requirements clean reset
-
-.PHONY: bench help demo test check format lint types contracts migrations unit states requirements clean reset
-.PHONY: help demo test check format lint types contracts migrations unit hosts states requirements clean reset
+.PHONY: help demo test check format lint types contracts migrations unit mutants drill chaos \
+	chaos-layers proof bench hosts stories security states requirements clean reset
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -24,8 +21,7 @@ help: ## List the targets
 demo: $(VENV)/.runtime ## Run the whole shop here: database, cache, bank, worker, web. Ctrl-C stops it
 	@exec $(BIN)/python manage.py demo
 
-test: $(VENV)/.dev browser check unit mutants ## Set up and test everything; what .ci/run calls
-test: $(VENV)/.dev browser check unit drill ## Set up and test everything; what .ci/run calls
+test: $(VENV)/.dev browser check unit mutants drill ## Set up and test everything; what .ci/run calls
 
 check: format-check lint types contracts migrations
 
@@ -94,18 +90,21 @@ stories: $(VENV)/.dev ## Tell 10,000 random stories of 50 steps to the real serv
 	@STORIES=$(or $(STORIES),10000) STEPS=$(or $(STEPS),50) $(BIN)/python -m shop.embedded run \
 		--name stories --quick -- env $(OFFLINE) $(BIN)/python -m pytest -q -n $(or $(TEST_PROCESSES),2) \
 		--dist worksteal tests/stateful
+
 # Some minutes: more than 2,000 made-up requests, where `make test` sends some 500.
 security: $(VENV)/.dev ## Attack the API with thousands of made-up requests; SEED=… for others
 	@echo "Thousands of requests made up from the OpenAPI description get its answers"
 	@$(BIN)/python -m shop.embedded run --name test --quick -- env $(OFFLINE) \
 		OPENAPI_EXAMPLES=250 OPENAPI_CASES_MIN=2000 OPENAPI_SEED=$(or $(SEED),1) \
 		$(BIN)/python -m pytest -q -s -p no:randomly tests/security/test_openapi.py
+
 # With SIZES the results of a whole run in bench/results.json stay as they are.
 bench: $(VENV)/.dev ## Measure the shop against what PostgreSQL itself can do. SIZES=1000 for a quick look
 	@$(BIN)/python -m bench $(if $(SIZES),--sizes $(SIZES) --out $(or $(OUT),.data/bench.json)) $(BENCH)
+
 hosts: $(VENV)/.dev ## Sell on several hosts, cut some off, lose the database's primary (root, Linux)
 	@exec $(BIN)/python -m scripts.hosts --orders $(or $(ORDERS),300) --seed $(or $(SEED),1)
-.PHONY: chaos chaos-layers drill proof
+
 chaos: $(VENV)/.runtime ## Break a whole running shop, then ask the bank: ORDERS=2000 SEED=1 CHAOS=--failover=async
 	@exec $(BIN)/python manage.py chaos --orders $(or $(ORDERS),2000) --seed $(or $(SEED),1) $(CHAOS)
 
