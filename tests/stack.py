@@ -144,6 +144,10 @@ class Stack:
             _end_children_of(process)
         self._processes.clear()
         self.bank.stop()
+        self.put_away()
+
+    def put_away(self) -> None:
+        """Leave nothing of our own behind; no process runs any more."""
         self.client.close()
         self._folder.cleanup()
 

@@ -179,6 +179,7 @@ def told_to_end(run: Run) -> None:
 def stopped(run: Run) -> None:
     """Others take over while both stand still for longer than every lease; then they wake."""
     others = Stack()
+    others.bank.client.close()
     others.bank = run.shop.bank
     for name in ("web", "worker"):
         run.shop.signal(name, signal.SIGSTOP)
@@ -200,7 +201,7 @@ def stopped(run: Run) -> None:
         for name in ("web", "worker"):
             run.shop.signal(name, signal.SIGCONT)
             others.kill(name)
-        others.client.close()
+        others.put_away()
 
 
 SIGNALS = {"sigkill": killed, "sigterm": told_to_end, "sigstop": stopped}
