@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 
@@ -45,3 +46,12 @@ def test_what_a_person_fills_in_is_not_committed():
         "id_ed25519",
         "secrets.yml",
     } == set()
+
+
+def test_nothing_in_the_repository_is_a_link():
+    """A link that is checked out replaces what stood there, and may lead out of the clone."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--stage"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    links = [line for line in listed.stdout.splitlines() if line.startswith("120000")]
+    assert links == []
