@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0007_mails_push_and_credit_notes'),
+        ('orders', '0008_orders_by_day'),
     ]
 
     operations = [
