@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def read(order: Order) -> Order:
-    text = f'SELECT {hot.columns(Order, "o")} FROM orders_order o WHERE o.number = %s'
+    text = f"SELECT {hot.columns(Order, 'o')} FROM orders_order o WHERE o.number = %s"
     found: Order = hot.rows(text, [order.number], Order)[0][0]
     return found
 
@@ -34,7 +34,7 @@ def order() -> Order:
 
 def test_a_row_is_read_as_django_reads_it(order, bank):
     reference = pay(order).payment.reference
-    text = f'SELECT {hot.columns(Payment, "p")}, 7 FROM payments_payment p WHERE p.reference = %s'
+    text = f"SELECT {hot.columns(Payment, 'p')}, 7 FROM payments_payment p WHERE p.reference = %s"
     ((payment, seven),) = hot.rows(text, [reference], Payment)
     assert (values(payment), seven) == (values(Payment.objects.get()), 7)
     assert isinstance(payment.presentation, dict)
@@ -57,7 +57,7 @@ def test_only_what_changed_is_written(order):
 
 def test_a_value_is_checked_by_the_database_as_ever(order, bank):
     reference = pay(order).payment.reference
-    text = f'SELECT {hot.columns(Payment, "p")} FROM payments_payment p WHERE p.reference = %s'
+    text = f"SELECT {hot.columns(Payment, 'p')} FROM payments_payment p WHERE p.reference = %s"
     ((payment,),) = hot.rows(text, [reference], Payment)
     payment.refunded_minor = 1
     with pytest.raises(IntegrityError), transaction.atomic():
