@@ -37,7 +37,9 @@ def test_a_mutant_applies_compiles_and_names_living_tests(mutant):
     for file, text in mutant.applied(PROJECT).items():
         compile(text, file, "exec")
     for killer in mutant.killers:
-        file, name = re.fullmatch(r"(tests/[\w/]+\.py)::(\w+)(?:\[.+\])?", killer).groups()
+        told = re.fullmatch(r"(tests/[\w/]+\.py)::(\w+)(?:\[.+\])?", killer)
+        assert told, killer
+        file, name = told.groups()
         assert name in names_in(PROJECT / file)
 
 
