@@ -21,7 +21,7 @@ from shop.embedded.process import dies_with_us
 from tests.bank import Bank, _free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-STARTS_WITHIN_SECONDS = 30.0
+STARTS_WITHIN_SECONDS = 120.0
 
 
 class Stack:
