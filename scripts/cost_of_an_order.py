@@ -168,7 +168,7 @@ def lock_times_of(running: Running, database: psycopg.Connection[Any]) -> dict[s
     database.execute("SELECT pg_reload_conf()")
     with log.open("rb") as file:
         file.seek(began)
-        return lock_times.summed_up(file.read().decode(errors="replace"))
+        return lock_times.summed_up(file.read().decode(errors="replace"), orders=ALONE_ORDERS)
 
 
 def pack(database: psycopg.Connection[Any]) -> dict[str, int]:

@@ -41,7 +41,10 @@ def rows(cost: dict[str, Any]) -> list[tuple[str, Callable[[float], str]]]:
         ),
         ("PostgreSQL: cores", lambda rate: number(rate * cpu["postgres"] / 1000)),
         *(
-            (f"{lock}: busy", lambda rate, held=told["median_ms"]: share(rate * held / 1000))
+            (
+                f"{lock}: busy",
+                lambda rate, held=told["median_ms"] * told["an_order"]: share(rate * held / 1000),
+            )
             for lock, told in sorted(cost["locks"].items())
             if lock != "payment intent"
         ),

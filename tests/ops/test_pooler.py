@@ -76,7 +76,7 @@ def test_the_doctor_sees_whether_the_limits_are_in_force():
         (bad,) = doctor.examine("time limits")
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("SET statement_timeout = %s", [limits.LIMITS["statement_timeout"]])
+            cursor.execute(f"SET statement_timeout = '{limits.LIMITS['statement_timeout']}'")
     assert bad.level is doctor.Level.BAD
     assert "statement_timeout = 0" in bad.saw
     assert "manage.py prepare" in bad.saw

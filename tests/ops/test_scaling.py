@@ -43,13 +43,13 @@ def test_a_row_is_held_from_its_lock_to_the_end_of_the_transaction():
     held = lock_times.held(LOG)
     assert set(held) == {"stock of a product"}
     assert held["stock of a product"] == pytest.approx([12.0])
-    assert lock_times.summed_up(LOG)["stock of a product"]["median_ms"] == 12.0
+    assert lock_times.summed_up(LOG, orders=1)["stock of a product"]["median_ms"] == 12.0
 
 
 def test_of_many_the_quickest_tenth_is_told_beside_the_median():
     log = LOG + LOG.replace("00.020", "00.090") * 9
-    told = lock_times.summed_up(log)["stock of a product"]
-    assert told["transactions"] == 10
+    told = lock_times.summed_up(log, orders=5)["stock of a product"]
+    assert told["an_order"] == 2
     assert told["quick_ms"] < told["median_ms"] == 82.0
 
 
