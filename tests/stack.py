@@ -40,7 +40,7 @@ class Stack:
         self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
 
     def environment(self, **more: str) -> dict[str, str]:
-        return {
+        told = {
             **os.environ,
             **self.bank.settings(),
             "BANK_PORT": str(self.bank.port),
@@ -56,6 +56,9 @@ class Stack:
             **self._settings,
             **more,
         }
+        if told["DEBUG"] == "0":
+            told.pop("FAILPOINTS", None)  # a real shop refuses to start with them
+        return told
 
     def start(self) -> "Stack":
         self.bank.start()
