@@ -35,10 +35,6 @@ from tests.stateful.promises import Promises
 from tests.stateful.shop import Shop, Story
 
 
-def known_to_the_shop() -> set[str]:
-    return set(Payment.objects.values_list("reference", flat=True))
-
-
 class ShopMachine(RuleBasedStateMachine):
     """One shop, one good of which there are three pieces, and whoever comes."""
 
@@ -63,6 +59,7 @@ class ShopMachine(RuleBasedStateMachine):
     def open_the_shop(self, method: str, quantity: int) -> None:
         self.good = ProductFactory(stock=3)
         self.orders.append(self.shop.place(self.good, quantity))
+        self.shop.start(self.orders[0], method)
 
     @rule(data=st.data())
     def then(self, data: Any) -> None:
@@ -78,14 +75,14 @@ class ShopMachine(RuleBasedStateMachine):
         if order is not None:
             self.orders.append(order)
 
-    @deed(6, n=which, wait=waits, method=methods, fates=fates, cut=cuts)
+    @deed(4, n=which, wait=waits, method=methods, fates=fates, cut=cuts)
     def start(self, n: int, wait: int, method: str, fates: list[Fate], cut: str) -> None:
         SCRIPT.clock.forward(wait)
         order = self._pick(self.orders, n)
         SCRIPT.meanwhile = self._meanwhile(n)
         self.shop.does(lambda: self.shop.start(order, method), fates, cut)
 
-    @deed(5, when=at_the_bank("payable"), n=which)
+    @deed(7, when=at_the_bank("payable"), n=which)
     def pays(self, n: int) -> None:
         self.bank.pay(self._pick(self.bank.payable(), n))
 
@@ -118,7 +115,7 @@ class ShopMachine(RuleBasedStateMachine):
         """A second transaction under one reference."""
         self.bank.pay(self._pick(self.bank.charged(), n))
 
-    @deed(2, n=which, wait=waits, fates=fates, cut=cuts)
+    @deed(3, n=which, wait=waits, fates=fates, cut=cuts)
     def cancel(self, n: int, wait: int, fates: list[Fate], cut: str) -> None:
         SCRIPT.clock.forward(wait)
         order = self._pick(self.orders, n)
@@ -129,8 +126,6 @@ class ShopMachine(RuleBasedStateMachine):
     def says_paid(self, n: int, fates: list[Fate]) -> None:
         order = self._pick(self.orders, n)
         self.shop.does(lambda: self.shop.says_paid(order), fates)
-
-    # --- the bank -------------------------------------------------------------------------
 
     @deed(2, when=lambda self: self.bank.underway)
     def late_requests_arrive(self) -> None:
@@ -210,7 +205,7 @@ class ShopMachine(RuleBasedStateMachine):
         asked = Refund.objects.filter(payment=payment, seen_refunded_minor=seen_minor, kind="staff")
         assert asked.exclude(state="failed").count() <= 1, "one figure was refunded from twice"
 
-    @deed(3, when=lambda self: self.waiting, n=which, fates=fates, cut=cuts)
+    @deed(5, when=lambda self: self.waiting, n=which, fates=fates, cut=cuts)
     def second_person(self, n: int, fates: list[Fate], cut: str) -> None:
         reference, amount_minor = self._pick(self.waiting, n)
         self.shop.does(lambda: self.shop.approve(reference, amount_minor), fates, cut)
@@ -265,10 +260,8 @@ class ShopMachine(RuleBasedStateMachine):
         transaction.savepoint_rollback(self.replica)
         self.replica = None
         self.promises.forget()
-        self.bank.forgotten = set(self.bank.accounts) - known_to_the_shop()
+        self.bank.forgotten = set(self.bank.accounts) - self.shop.known_references()
         self.shop.reconcile()
-
-    # --- the end of every step, and of the story --------------------------------------------
 
     @invariant()
     def promises_hold(self) -> None:

@@ -23,6 +23,7 @@ from orders import sweeps
 from payments import asking, breaker, inbox, polling, refunding, registry, sweeping
 from payments import services as payments
 from payments.gateways import base
+from payments.models import Payment
 from payments.reconciliation import adopt, movements
 from shop import courtesy, failpoints, outbox
 from shop.books import owed
@@ -61,6 +62,9 @@ class Shop:
         finally:
             SCRIPT.fates, self.cut_at, SCRIPT.meanwhile = [], "", None
         return None
+
+    def known_references(self) -> set[str]:
+        return set(Payment.objects.values_list("reference", flat=True))
 
     # --- shoppers -------------------------------------------------------------------------
 
