@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
         parser.error(f"no such mutant: {', '.join(sorted(unknown))}")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        alive, troubles = run(mutants, Path(folder), jobs=options.jobs)
+        alive, troubles = run(mutants, Path(folder), jobs=min(options.jobs, len(mutants)))
     print("", *troubles, sep="\n")
     took = time.monotonic() - began
     print(f"{len(mutants) - alive} of {len(mutants)} mutants killed in {took:.0f} s")

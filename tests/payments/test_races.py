@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from orders import services as orders
 from orders.models import Order, Product
 from payments import asking, inbox, polling, refunding, services, sweeping
 from payments.gateways.base import RawRequest
-from payments.models import Notification, Payment, Refund
+from payments.models import Notification, Payment, PaymentIntent, Refund
 from payments.models.payment import Role
 from payments.problems import RefundedMeanwhile, RefundTooLarge
 from payments.recording import record_outcome
@@ -99,6 +101,28 @@ def test_two_captures_recorded_at_once_settle_one_and_send_one_back(debt, bank):
     at_once([partial(sweeping.sweep, now=in_a_minute())] * 4)
     assert kinds(bank) == ["charge", "charge", "refund"]
     assert bank.net() == OWED
+
+
+WAITS_FOR_US = """
+    SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted
+        AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))
+"""
+
+
+def test_an_outcome_waits_for_whoever_holds_the_intent(debt, bank):
+    """Nobody races here: the lock is held, and the outcome stands before it or goes through."""
+    _, capture = two_captures(debt, bank)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic(), connection.cursor() as cursor:
+            PaymentIntent.objects.lock().get()
+            recorded = pool.submit(at_once, [capture])
+            waits = False
+            while not (waits or recorded.done()):
+                time.sleep(0.02)
+                cursor.execute(WAITS_FOR_US)
+                (waits,) = cursor.fetchone()
+            assert waits
+        assert recorded.result(10)[0].state == "captured"
 
 
 def test_the_same_capture_recorded_forty_times_at_once_is_booked_once(debt, bank):
