@@ -61,7 +61,7 @@ ALL = (
           cancels=True, tells=True, refunds=("failed",), floor=20_000),
     Scene("late-wrong", "the same with a wrong amount",
           Bank((CARD,), amounts=(1,), refuses=True, breaks_word=True),
-          tells=True, floor=500),
+          tells=True, asks=2, floor=2_000),
     Scene("staff", "two of the staff mean the same partial refund",
           Bank((QR,)),
           staff=(1, 1), refunds=("working", "failed"), begins=PAID, floor=4_000),
