@@ -146,7 +146,8 @@ def _adopt_refunds(world: World, talk: Talk, rules: Rules) -> Told:
         refund = world.refunds[r]
         taking = world.attempts[refund.attempt].takings[refund.taking]
         lost = refund.attempt == talk.attempt and refund.state == "" and taking.role
-        if lost and rules.on("adopt-refund"):
+        left = taking.amount - world.spoken_for(refund.attempt, refund.taking)
+        if lost and refund.amount <= left and rules.on("adopt-refund"):
             world = world.with_refund(r, state=RefundState.DONE, kind=RefundKind.ADOPTED)
             facts = (*facts, refund_told(world, r))
     return world, facts
