@@ -148,6 +148,9 @@ class Place:
                 first = self.bench.take(many)
             if operation.rows is not None:
                 rows.write(self.data, first, many, **operation.rows)
+            if operation.remembered and who == "shop":
+                told = {"first": first, "count": many}
+                besides.inside("remember", told, "shop", self.url, self.bench.redis_url)
             for _ in range(2 if operation.repeats else 1):
                 sample = self._measure(operation, who, first, many)
             samples.setdefault(operation.name, {}).setdefault(who, []).append(sample)
