@@ -68,7 +68,7 @@ MIDDLEWARE = [
     "shop.middleware.RequestId",
     "shop.middleware.Refusals",
     # First of all headers, so that every refusal further in carries them too.
-    "csp.middleware.CSPMiddleware",
+    "shop.middleware.StandingPolicy",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
