@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -38,6 +39,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--page", action="store_true", help="only draw docs/speed.md anew")
     options = parser.parse_args(argv)
+    # A stop ends the servers on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if not options.page:
         sizes = [int(size) for size in options.sizes.split(",")]
         _say(_forecast(sizes, options.rounds, options.requests))

@@ -45,6 +45,18 @@ def session(_: dict[str, Any]) -> dict[str, Any]:
     return {"session": store.session_key}
 
 
+def remember(told: dict[str, Any]) -> dict[str, Any]:
+    """Keep what placing an order leaves in Redis: a shopper pays right afterwards."""
+    from bench import rows
+    from orders import terms
+    from orders.models import Order
+
+    numbers = [rows.order_number(told["first"] + n) for n in range(told["count"])]
+    for order in Order.objects.filter(number__in=numbers):
+        terms.remember(order)
+    return {}
+
+
 def sweep(_: dict[str, Any]) -> dict[str, Any]:
     """Claim every payment that is due, in the sweep's own batches."""
     from payments import polling, sweeping
@@ -133,7 +145,7 @@ def costs(statements: list[str]) -> dict[str, int]:
 
 
 TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    task.__name__: task for task in (session, sweep, relay, push, count)
+    task.__name__: task for task in (session, remember, sweep, relay, push, count)
 }
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ class Operation:
     of_limit: float | None = None
     of_floor: float | None = None
     rows: dict[str, Any] | None = None  # the arguments of `rows.write`; None: no fresh rows
+    remembered: bool = False  # the shop has just placed these orders: it remembers their terms
     repeats: bool = False  # the same was done once before
     has_floor: bool = True
     of_the_past: bool = False  # rows are looked at that were there before
@@ -98,7 +99,7 @@ OPERATIONS = [
     ),
     Operation(
         "start_payment", "start payment", start_payment, "201",
-        of_limit=0.10, of_floor=0.70, rows={}, costs=5,
+        of_limit=0.10, of_floor=0.70, rows={}, remembered=True, costs=5,
     ),
     Operation(
         "notification", "notification stored", notification, "200", of_limit=0.35, of_floor=0.70

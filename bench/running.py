@@ -148,9 +148,15 @@ class Place:
                 first = self.bench.take(many)
             if operation.rows is not None:
                 rows.write(self.data, first, many, **operation.rows)
+            if operation.remembered and who == "shop":
+                self._remember(first, many)
             for _ in range(2 if operation.repeats else 1):
                 sample = self._measure(operation, who, first, many)
             samples.setdefault(operation.name, {}).setdefault(who, []).append(sample)
+
+    def _remember(self, first: int, count: int) -> None:
+        told = {"first": first, "count": count}
+        besides.inside("remember", told, "shop", self.url, self.bench.redis_url)
 
     def _measure(self, operation: Operation, who: str, first: int, count: int) -> measuring.Sample:
         try:
@@ -190,6 +196,8 @@ class Place:
                 first = 1 if operation.of_the_past else self.bench.take(COUNTED)
                 if operation.rows is not None:
                     rows.write(self.data, first, COUNTED, **operation.rows)
+                if operation.remembered and who == "shop":
+                    self._remember(first, COUNTED)
                 turns = [Turn(first + n, who, self.session) for n in range(COUNTED)]
                 requests = [operation.request(turn) for turn in turns]
                 asked[operation.name] = [

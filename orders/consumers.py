@@ -79,6 +79,17 @@ class OrderConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         elif self.messages > MESSAGES_MAX:
             await self.close(TOO_MANY)
 
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Channels closes old database connections before each message, by a hop to a thread.
+
+        A hundred pages that hear of a change would hop a hundred times and ask the database once;
+        that one read looks after its connection itself.
+        """
+        if message["type"] == "order.changed":
+            await self.order_changed(message)
+        else:
+            await super().dispatch(message)
+
     async def order_changed(self, event: dict[str, Any]) -> None:
         """From the channel layer: version so-and-so is committed."""
         version = event.get("version")

@@ -5,28 +5,30 @@ leaves Redis alone for `COURTESY_PAUSE_SECONDS`, so that a frozen server costs a
 short wait. Nothing here raises for Redis trouble: the database decides either way.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from enum import Enum
-from functools import cache as remembered
 from typing import Any, TypeVar
 
+import structlog
 from celery import current_app
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.cache import cache
+from django.utils import timezone
 from django_redis import get_redis_connection
 from django_redis.exceptions import ConnectionInterrupted
-from kombu.exceptions import OperationalError
-from kombu.pools import ProducerPool
 from redis.exceptions import LockError, RedisError
 
 from shop.logs import get_logger
+from shop.task_messages import task_message
 
 log = get_logger(__name__)
-REDIS_TROUBLE = (RedisError, ConnectionInterrupted, OperationalError, OSError)
+#: The header in which a request's id travels to the tasks that it sends.
+REQUEST_ID = "request_id"
+REDIS_TROUBLE = (RedisError, ConnectionInterrupted, OSError)
 
 
 class Held(Enum):
@@ -124,35 +126,13 @@ def _release(handle: Any) -> None:
 def enqueue(task: str, *, countdown_seconds: float = 0, **kwargs: Any) -> None:
     """Send a Celery task if the broker answers at once; its sweep is the net if not."""
 
-    def send() -> None:
-        with _senders(os.getpid()).acquire(block=True) as producer:
-            current_app.send_task(
-                task,
-                kwargs=kwargs,
-                countdown=countdown_seconds or None,
-                retry=False,
-                producer=producer,
-            )
-
-    _ask(send, None)
-
-
-@remembered
-def _senders(process_id: int) -> Any:
-    """Connections that only send, and give up as soon as every other courtesy does.
-
-    Celery's own wait for as long as a worker may: 2 s on a frozen broker, 6 s on a dead one.
-    One pool per process, with a connection for each request that can be under way.
-    """
-    connection = current_app.connection_for_write(
-        transport_options={
-            "socket_timeout": settings.REDIS_TIMEOUT_SECONDS,
-            "socket_connect_timeout": settings.REDIS_TIMEOUT_SECONDS,
-            "max_retries": 0,
-        }
-    )
-    size = settings.DATABASE_POOL_SIZE
-    return ProducerPool(connection.Pool(limit=size), limit=size)  # type: ignore[no-untyped-call]
+    # A worker waits for the list, so nobody declares it first.
+    queue = current_app.conf.task_default_queue
+    due = timezone.now() + timedelta(seconds=countdown_seconds) if countdown_seconds else None
+    request_id = structlog.contextvars.get_contextvars().get(REQUEST_ID)
+    headers = {REQUEST_ID: request_id} if request_id else {}
+    message = task_message(task, kwargs, queue=queue, due=due, **headers)
+    _ask(lambda: get_redis_connection("queue").lpush(queue, message), None)
 
 
 def publish(group: str, message: dict[str, Any]) -> None:

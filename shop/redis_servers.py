@@ -4,11 +4,19 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 
-def cache(url: str, *, timeout_seconds: float) -> dict[str, Any]:
-    """The cache and the locks, with the patience of a courtesy."""
+def caches(url: str, *, timeout_seconds: float) -> dict[str, Any]:
+    """The cache with the locks, and the queue that tasks are put into."""
+    return {
+        name: _impatient(_beside(url, offset), timeout_seconds)
+        for name, offset in (("default", 0), ("queue", 1))
+    }
+
+
+def _impatient(address: str, timeout_seconds: float) -> dict[str, Any]:
+    """A server with the patience of a courtesy."""
     return {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": _beside(url, 0),
+        "LOCATION": address,
         "KEY_PREFIX": "payonce",
         "OPTIONS": {
             "CONNECTION_POOL_KWARGS": {

@@ -68,7 +68,7 @@ MIDDLEWARE = [
     "shop.middleware.RequestId",
     "shop.middleware.Refusals",
     # First of all headers, so that every refusal further in carries them too.
-    "csp.middleware.CSPMiddleware",
+    "shop.middleware.StandingPolicy",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -148,7 +148,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 # redis-py retries by default: a frozen server then costs 5.6 s behind a timeout of 0.1 s.
 REDIS_TIMEOUT_SECONDS = env.positive("REDIS_TIMEOUT_SECONDS", default=0.1, cast=float)
 COURTESY_PAUSE_SECONDS = 5.0
-CACHES = {"default": redis_servers.cache(REDIS_URL, timeout_seconds=REDIS_TIMEOUT_SECONDS)}
+CACHES = redis_servers.caches(REDIS_URL, timeout_seconds=REDIS_TIMEOUT_SECONDS)
 CHANNEL_LAYERS = {"default": redis_servers.channel_layer(REDIS_URL)}
 # Sessions must not depend on a server that may be frozen.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

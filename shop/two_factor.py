@@ -63,7 +63,7 @@ class SecondFactor:
     def process_view(
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
-        staff_page = request.path.startswith(reverse("admin:index"))
+        staff_page = request.path.startswith(f"/{settings.ADMIN_PATH}")
         if not (staff_page or request.path.startswith(STAFF_API)):
             return None
         person: Any = request.user

@@ -33,14 +33,12 @@ def redis_wire(settings: Any) -> Iterator[FaultLine]:
     target = parts.path if parts.scheme == "unix" else (parts.hostname or "", parts.port or 6379)
     with FaultLine(target) as line, pytest.MonkeyPatch.context() as patch:
         url = line.redis_url(os.environ["REDIS_URL"])
-        settings.CACHES = {"default": redis_servers.cache(url, timeout_seconds=PATIENCE_SECONDS)}
+        settings.CACHES = redis_servers.caches(url, timeout_seconds=PATIENCE_SECONDS)
         settings.REDIS_TIMEOUT_SECONDS = PATIENCE_SECONDS
         patch.setattr(current_app.conf, "broker_url", redis_servers.broker(url))
-        courtesy._senders.cache_clear()
         yield line
         line.heal()
         cache.clear()
-    courtesy._senders.cache_clear()
     courtesy.pause.until = 0.0
 
 

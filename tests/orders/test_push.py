@@ -200,3 +200,27 @@ def test_pages_that_hear_of_the_same_change_share_one_read(monkeypatch):
         assert len(asked) == 2  # nothing is kept: the next change is read anew
 
     run(story())
+
+
+def test_hearing_of_a_change_costs_a_page_no_hop_to_a_thread(monkeypatch):
+    hops = []
+
+    async def counted() -> None:
+        hops.append(True)
+
+    async def story() -> None:
+        order = await in_thread(place)
+        page = OpenPage(order.public_id)
+        await page.connect()
+        await page.heard()
+        monkeypatch.setattr("channels.consumer.aclose_old_connections", counted)
+        await in_thread(services.cancel_order, public_id=order.public_id, now=timezone.now())
+        while (await page.heard())["state"] != "cancelled":
+            pass
+        assert hops == []
+        await page.say("anything")
+        assert await page.hears_nothing()
+        assert hops  # Channels' own way, which everything else still takes
+        await page.leave()
+
+    run(story())

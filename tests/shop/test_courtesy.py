@@ -1,5 +1,6 @@
 """Redis is asked with little patience, and its trouble never becomes ours."""
 
+import base64
 import json
 import os
 import subprocess
@@ -7,7 +8,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
+from django_redis import get_redis_connection
 
+from shop import courtesy
+from shop.celery import app as current_app
 from tests.journeys.redis_server import RedisServer
 from tests.shop.processes import PROJECT
 
@@ -108,3 +113,24 @@ def test_a_redis_that_is_away_costs_a_tenth_of_a_second_and_no_error(probe, serv
     server.start()
     back, paused = try_all(probe)
     assert (back["lock"][0], paused) == ("mine", False)
+
+
+@pytest.mark.parametrize("wait", [0, 30])
+def test_a_task_is_written_as_celery_itself_writes_it(wait):
+    current_app.control.purge()
+    queue = current_app.conf.task_default_queue
+    with structlog.contextvars.bound_contextvars(request_id="of-the-test"):
+        courtesy.enqueue("payments.poll", countdown_seconds=wait, reference="ABC")
+        current_app.send_task(
+            "payments.poll", kwargs={"reference": "ABC"}, countdown=wait or None, retry=False
+        )
+    theirs, ours = map(json.loads, get_redis_connection("queue").lrange(queue, 0, -1))
+    current_app.control.purge()
+    assert base64.b64decode(ours.pop("body")) == base64.b64decode(theirs.pop("body"))
+    for part in ("headers", "properties"):
+        mine, other = ours.pop(part), theirs.pop(part)
+        assert set(mine) == set(other)
+        differing = {name for name in mine if mine[name] != other[name]}
+        assert differing <= {"id", "root_id", "eta", "correlation_id", "reply_to", "delivery_tag"}
+        assert bool(mine.get("eta")) == bool(other.get("eta"))
+    assert ours == theirs
