@@ -257,8 +257,11 @@ class House:
         pid = self.pids.get(name)
         if pid is None or pid in self._killed:
             return False
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return False  # it has ended by itself, and `look_after` will say so
         self._killed.add(pid)
-        os.kill(pid, signal.SIGKILL)
         return True
 
     def burden(self) -> dict[str, float]:
