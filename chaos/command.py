@@ -38,7 +38,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="manage.py chaos", description=__doc__)
     parser.add_argument("--orders", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1, help="the same seed plans the same run")
-    parser.add_argument("--at-once", type=int, default=16, help="shoppers at the same time")
+    parser.add_argument("--at-once", type=int, default=32, help="shoppers at the same time")
     parser.add_argument("--failover", choices=("sync", "async", "none"), default="sync")
     parser.add_argument("--no-faults", action="store_true", help="nothing breaks: for the rate")
     parser.add_argument(

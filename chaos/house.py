@@ -23,8 +23,8 @@ from shop.embedded.process import Child, Program, dies_with_us
 PROJECT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
 READY_SECONDS = 60.0
-#: What is born in the nursery. Two web servers: while one is away the other sells.
-BORN = ("web-1", "web-2", "worker-1", "beat")
+#: What is born in the nursery. Two of a kind: while one is away the other goes on.
+BORN = ("web-1", "web-2", "worker-1", "worker-2", "beat")
 STAFF_TOKENS = ("1" * 40, "2" * 40)
 #: Short clocks, as far as the environment can say them; the rest is in chaos.settings.
 CLOCKS = {
@@ -257,8 +257,11 @@ class House:
         pid = self.pids.get(name)
         if pid is None or pid in self._killed:
             return False
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return False  # it has ended by itself, and `look_after` will say so
         self._killed.add(pid)
-        os.kill(pid, signal.SIGKILL)
         return True
 
     def burden(self) -> dict[str, float]:

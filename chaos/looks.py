@@ -11,7 +11,8 @@ BY_STATE = "SELECT state, count(*) FROM orders_order GROUP BY state"
 IN_DOUBT = """
 SELECT count(*) FROM payments_payment WHERE state IN ('created', 'unknown', 'superseded')
 """
-#: Everything that somebody still has to do something about, one row a kind.
+#: Everything that somebody still has to do something about, one row a kind. A notification is a
+#: hint about a payment: once that is final, whether the hint was followed moves nothing.
 UNDER_WAY = """
 SELECT 'orders paying', count(*) FROM orders_order WHERE state = 'paying'
 UNION ALL SELECT 'orders wanted cancelled', count(*) FROM orders_order
@@ -20,7 +21,6 @@ UNION ALL SELECT 'payments ' || state, count(*) FROM payments_payment
     WHERE state IN ('created', 'open', 'unknown', 'superseded') GROUP BY state
 UNION ALL SELECT 'refunds ' || state, count(*) FROM payments_refund
     WHERE state IN ('requested', 'approved', 'sent', 'pending') GROUP BY state
-UNION ALL SELECT 'notifications', count(*) FROM payments_notification WHERE processed_at IS NULL
 UNION ALL SELECT 'facts', count(*) FROM shop_outboxmessage WHERE done_at IS NULL
 """
 

@@ -21,7 +21,7 @@ from typing import Any
 from shop.embedded.process import dies_with_us
 
 LOOK_SECONDS = 0.05
-WORKER_THREADS = 8
+WORKER_THREADS = 6
 
 
 def main(listener: socket.socket, folder: Path) -> None:

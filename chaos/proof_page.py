@@ -18,7 +18,7 @@ real runs; a test compares the two. What each rule of money is guarded by stands
 
 ## The drill
 
-`make chaos ORDERS=2000 SEED=1` starts a whole shop of real processes (two web servers, worker,
+`make chaos ORDERS=2000 SEED=1` starts a whole shop of real processes (two web servers, two workers,
 beat, PostgreSQL with a replica, Valkey, the bank) and lets seeded shoppers buy at its public
 doors: clicks, double clicks, two tabs, switches, cancels, orders that ran out and are paid all
 the same, refunds by one or two of the staff. Meanwhile three of ten calls to the bank go wrong,

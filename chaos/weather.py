@@ -21,7 +21,7 @@ BEHIND_SECONDS = 2.0
 #: The bank's temper changes this often: money from the bank page is late in every second one.
 EPOCH_SECONDS = 4.0
 #: Who is killed, drawn alike; the clock rarely, as only one of them may tick.
-VICTIMS = ("web-1", "web-2", "worker-1", "worker-1", "web-1", "web-2", "beat")
+VICTIMS = ("web-1", "web-2", "worker-1", "worker-2", "web-1", "web-2", "beat")
 
 
 @dataclass
