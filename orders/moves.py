@@ -15,7 +15,7 @@ from shop import history, hot
 LOCKED = f"""
 SELECT {hot.columns(Order, "orders_order")} FROM orders_order WHERE number = %s
 FOR NO KEY UPDATE
-"""  # noqa: S608
+"""  # noqa: S608 - our own columns  # nosec B608
 
 
 def locked(order_reference: str) -> Order:

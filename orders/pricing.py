@@ -51,7 +51,7 @@ SELECT {hot.columns(Product, "product")}, price.amount_minor
 FROM orders_product product JOIN orders_price price ON price.product_id = product.id
 WHERE product.active AND price.currency = %s AND product.sku = ANY(%s)
 ORDER BY product.sku FOR NO KEY UPDATE OF product
-"""  # noqa: S608
+"""  # noqa: S608 - our own columns  # nosec B608
 
 
 @dataclass(frozen=True)

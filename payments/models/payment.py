@@ -87,7 +87,7 @@ def _under_lock() -> str:
     JOIN payments_paymentintent intent ON intent.id = payment.intent_id
     JOIN payments_payment named ON named.intent_id = intent.id
     WHERE named.reference = %s ORDER BY payment.id FOR UPDATE OF intent, payment
-    """  # noqa: S608
+    """  # noqa: S608 - our own columns  # nosec B608
 
 
 class Payment(models.Model):

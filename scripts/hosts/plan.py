@@ -85,7 +85,7 @@ def places(host: str, folder: str) -> dict[str, str]:
         "http://bank:8001": f"http://{address('bank')}:8001",
         "http://web:8000": f"http://{address(webhook)}:8000",
         "/var/lib/payonce": f"{folder}/bank",
-        "/tmp/beat-schedule": f"{folder}/beat-{host}",  # noqa: S108 - the container's own
+        "/tmp/beat-schedule": f"{folder}/beat-{host}",  # noqa: S108  # nosec B108 - the container's own
     }
 
 
