@@ -196,7 +196,9 @@ def _calm(house: House, outcome: Outcome, say: Any) -> None:
         except psycopg.Error:
             outcome.never_final = {"database": 1}
         if not outcome.never_final:
-            outcome.calm_seconds = round(time.monotonic() - began, 1)
+            # Reconciling may find work for a second calm: both are waited for.
+            waited = outcome.calm_seconds or 0
+            outcome.calm_seconds = round(waited + time.monotonic() - began, 1)
             say(f"Everything is final after {outcome.calm_seconds} s")
             return
         if time.monotonic() >= next_progress:

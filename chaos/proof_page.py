@@ -37,6 +37,9 @@ shop, because loading it takes two seconds of a core and one is killed every two
 shows and our rows lack is then adopted by the audit. `CHAOS=--no-faults` measures the rate
 alone, `make chaos ORDERS=10000` and `ORDERS=100000` are the long soaks.
 
+Money taken twice for a while is wanted here: half of the shoppers with two tabs pay in both, and
+a bank page that was opened cannot be closed before its time limit.
+
 An order that an asynchronous failover erased whole cannot be paid or delivered any more: money
 that came for it is found by reconciling and laid on a person's desk. That is what asynchronous
 replication costs, and why a shop should not use it.
@@ -124,7 +127,8 @@ def _short_of(runs: Mapping[str, Any]) -> Iterator[str]:
 
 def _missed(run: Mapping[str, Any]) -> Iterator[str]:
     """Each goal of a run that was not reached, as a sentence."""
-    pay, calm = run["latency_ms"]["pay"], run["calm_seconds"] or math.inf
+    pay = run["latency_ms"]["pay"]
+    calm = math.inf if run["calm_seconds"] is None else run["calm_seconds"]
     p50, p99, rate = (500, 5000, 2000 / 120) if run["faults"] else (150, 500, 30)
     goals = [
         ("orders a second", run["orders_per_second"], round(rate, 1), False),
@@ -133,6 +137,12 @@ def _missed(run: Mapping[str, Any]) -> Iterator[str]:
         ("ms for 99 in 100 of them", pay["p99"], p99, True),
         ("questions per attempt", run["polls_mean"], 1.6, True),
         ("questions for one attempt", run["polls_max"], 12, True),
+        (
+            "orders whose money was taken twice for a while",
+            run["gross_double"],
+            run["orders"] // 1000,
+            True,
+        ),
     ]
     for what, found, goal, at_most in goals:
         if (found > goal) if at_most else (found < goal):

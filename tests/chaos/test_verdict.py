@@ -48,6 +48,12 @@ def test_money_that_went_back_by_itself_is_clean():
     assert found(order=order, movements=movements) == set()
 
 
+def test_a_second_capture_under_the_same_reference_that_went_back_is_clean():
+    twin = a_payment(OTHER, "surplus", settles=False, refunded_minor=1000)
+    movements = [a_charge(), a_charge(), a_charge(kind="refund")]
+    assert found(order=an_order(payments=[a_payment(), twin]), movements=movements) == set()
+
+
 def test_a_part_that_the_staff_sent_back_is_clean():
     order = an_order(payments=[a_payment(refunded_minor=400)])
     movements = [a_charge(), a_charge(kind="refund", amount_minor=400)]
