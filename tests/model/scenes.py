@@ -89,7 +89,7 @@ WIDER = (
     replace(SCENES["switch"], sends=2),
     replace(SCENES["left"], deaf=1),
     replace(SCENES["amounts"], switches=True),
-    replace(SCENES["cancel"], deaf=2, switches=True),
+    replace(SCENES["cancel"], deaf=2),
     replace(SCENES["staff"], deaf=2, refunds=("working", "failed", "late")),
     replace(SCENES["over"], staff=(1, OWED, 1)),
     replace(SCENES["facts"], bank=Bank((QR, CARD)), deaf=2),
