@@ -92,14 +92,19 @@ def one_round(shop: Shop) -> None:
 
 
 def staff_clear_their_desk(shop: Shop) -> None:
-    """A second person decides what waits; what failed is sent once more."""
+    """A second person decides what waits; what failed is sent once more, if it is still due."""
     for refund in Refund.objects.filter(state="requested"):
         shop.does(partial(shop.approve, refund.reference, refund.amount_minor))
     for refund in Refund.objects.select_related("payment").filter(state="failed"):
         payment = refund.payment
         seen_minor = payment.refunded_minor + payment.refund_pending_minor
-        again = (payment.reference, refund.amount_minor, seen_minor, refund.reference)
-        shop.does(partial(shop.refund, *again))
+        # Somebody may have sent the same money back by another refund meanwhile.
+        due_minor = min(refund.amount_minor, payment.captured_minor - seen_minor)
+        if due_minor > 0:
+            again = (payment.reference, due_minor, seen_minor, refund.reference)
+            shop.does(partial(shop.refund, *again))
+        else:
+            shop.resolves(refund.reference)
 
 
 def unfinished() -> list[str]:
