@@ -115,7 +115,7 @@ OPERATIONS = [
     Operation("status", "order status unchanged", status, "304", rows={}),
     Operation(
         "staff_search", "staff search by mail address",
-        staff(lambda n: f"/admin/desk/search/?q=shopper{n // 10}@example.com"), "200",
+        staff(lambda n: f"/admin/desk/search/?q=shopper{(n - 1) // 10}@example.com"), "200",
         has_floor=False, of_the_past=True, costs=24,
     ),
     Operation(
