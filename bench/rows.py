@@ -56,7 +56,8 @@ WITH placed AS (
         lines_fingerprint, placed_at, expires_at, paying_since, paid_at, cancel_reason,
         next_close_at, close_tries, next_check_at, check_tries, last_error)
     SELECT 'B' || lpad(n::text, 18, '0'), lpad(n::text, 24, '0'), %(order)s, 1,
-        'shopper' || (n - 1) / 10 || '@example.com', 'en', '{CURRENCY}', {AMOUNT_MINOR}, 0, '', '', 0,
+        'shopper' || (n - 1) / 10 || '@example.com',
+        'en', '{CURRENCY}', {AMOUNT_MINOR}, 0, '', '', 0,
         '{{}}', '', at, at + interval '1 hour', at, CASE WHEN %(order)s = 'paid' THEN at END, '',
         CASE WHEN %(order)s <> 'paid' THEN at + interval '1 hour' END, 0, NULL, 0, ''
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) n,
