@@ -77,7 +77,7 @@ def test_ending_the_launcher_seven_times_leaves_no_process_and_loses_nothing(hom
         launcher = launch(home)
         assert len(processes_of(home)) >= 2
         os.killpg(launcher.pid, how)
-        launcher.wait(20)
+        launcher.wait(90)
         assert wait_until(lambda: processes_of(home) == []), processes_of(home)
     running = embedded.start(home)
     assert count_starts(running) == (1, 1)
@@ -94,7 +94,7 @@ def test_second_copy_on_one_folder_is_refused_at_once(home):
     assert f"(process {launcher.pid})" in refused.stderr
     assert "Traceback" not in refused.stderr
     os.killpg(launcher.pid, signal.SIGTERM)
-    launcher.wait(20)
+    launcher.wait(90)
 
 
 def test_interrupted_first_start_is_begun_anew(home):

@@ -224,9 +224,9 @@ class Bank:
         return None
 
     def refunds_in_doubt(self) -> bool:
-        """Some that no statement shows yet: only their rows know of them."""
-        pending = base.RefundState.PENDING
-        return bool(self.underway) or any(b.state is pending for b in self.refunds.values())
+        """Some that no statement shows, not yet or not any more: only their rows know of them."""
+        done = base.RefundState.DONE
+        return bool(self.underway) or any(b.state is not done for b in self.refunds.values())
 
     def has_returned(self, refund_reference: str) -> bool:
         back = self.refunds.get(refund_reference)
