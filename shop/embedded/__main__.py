@@ -14,6 +14,9 @@ from shop.embedded.errors import EmbeddedError
 from shop.embedded.process import dies_with_us
 from shop.embedded.servers import servers
 
+#: What an interrupted command takes at most to clear up, before it is told again.
+INTERRUPTED_SECONDS = 10.0
+
 
 def main(argv: list[str]) -> int:
     """Run the command; returns its exit code, or 1 when the servers cannot start."""
@@ -40,12 +43,20 @@ def _run(command: list[str], env: dict[str, str]) -> int:
     try:
         return process.wait()
     except KeyboardInterrupt:
-        # The terminal sent it to the command as well.
-        return process.wait()
+        # The terminal sent it to the command as well; one that was only just being started may
+        # have missed it, and is ended below.
+        return _exit_code_soon(process)
     finally:
         if process.poll() is None:
             process.terminate()
             process.wait()
+
+
+def _exit_code_soon(process: subprocess.Popen[bytes]) -> int:
+    try:
+        return process.wait(INTERRUPTED_SECONDS)
+    except subprocess.TimeoutExpired:
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":
