@@ -70,7 +70,10 @@ def reconcile(
     if not dry_run:
         adopted = sum(adopt(Movement(gateway, row), owed=owed, now=now) for row in rows)
         _follow_refunds(rows, now)
-    result = Result(gateway, day, adopted, daybook.compare(gateway, day, rows))
+    comparison = daybook.compare(gateway, day, rows)
+    if not dry_run and _ask_about_missing_refunds(comparison, now):
+        comparison = daybook.compare(gateway, day, rows)
+    result = Result(gateway, day, adopted, comparison)
     if not dry_run:
         _write(result, now)
         _open_cases(result, now)
@@ -91,6 +94,18 @@ def _follow_refunds(rows: Sequence[base.StatementRow], now: datetime) -> None:
     waiting = Refund.objects.filter(reference__in=references).exclude(state=RefundState.DONE)
     for reference in waiting.values_list("reference", flat=True):
         refunding.ask(reference, now=now)
+
+
+def _ask_about_missing_refunds(comparison: Comparison, now: datetime) -> bool:
+    """What we call done and the gateway's books lack may have failed late, and nobody heard."""
+    missing = [
+        difference.subject
+        for difference in comparison.differences
+        if difference.kind == "refund" and difference.problem is Problem.MISSING_THERE
+    ]
+    for reference in missing:
+        refunding.ask(reference, now=now)
+    return bool(missing)
 
 
 def _write(result: Result, now: datetime) -> None:

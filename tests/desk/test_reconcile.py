@@ -1,6 +1,7 @@
 """A day's books: planted differences are found, exactly those; the day is signed once."""
 
 import json
+import time
 from contextlib import suppress
 from datetime import UTC, timedelta
 from io import StringIO
@@ -258,3 +259,19 @@ def test_the_days_and_their_differences_as_sheets(bank):
     assert "19.99,0.05" in differences
     assert StaffAction.objects.filter(action="export").count() == 2
     assert reconciling.open_cases_of(Reconciliation.objects.get()) == 1
+
+
+def test_a_refund_whose_late_failure_nobody_heard_of_is_asked_about(bank):
+    bank.faults(refund_fail_late=1.0, lose_notification=1.0)
+    order, went = refunded(bank, 500)
+    assert went.state == "done"
+    deadline = time.monotonic() + 20
+    reference, total = payment_of(order).reference, order.total_minor
+    while bank.net(reference) != total:
+        assert time.monotonic() < deadline, "the bank never took it back"
+        time.sleep(0.05)
+    report = reconcile()
+    went = Refund.objects.get(pk=went.pk)
+    assert (went.state, payment_of(order).refunded_minor) == ("failed", 0)
+    assert ReviewCase.objects.filter(kind="refund_failed", subject=went.reference).count() == 1
+    assert went.reference not in {subject for _, _, subject in found(report)}
