@@ -103,7 +103,7 @@ def test_requests_made_up_from_the_description_get_its_answers(
     assert told["operations"]["tested"] == told["operations"]["total"] == len(told["valid_rates"])
     # Real ids reached what they name: each operation was carried out, not only refused.
     for operation, phases in told["valid_rates"].items():
-        assert sum(phase["accepted"] for phase in phases.values()) > 0, operation
+        assert sum(phase["accepted"] for phase in phases.values()) > 0, (operation, phases)
 
 
 def test_every_refusal_of_the_api_is_a_problem_document() -> None:
