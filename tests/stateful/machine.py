@@ -146,9 +146,9 @@ class ShopMachine(RuleBasedStateMachine):
     )
     def notification(self, n: int, again: bool, follow: bool, fates: list[Fate], cut: str) -> None:
         hint = self._pick(self.bank.events, -n)
-        if not again:
-            self.bank.events.remove(hint)
         notes = self.shop.does(lambda: self.shop.hears(hint), cut_at=cut)
+        if notes is not None and not again:
+            self.bank.events.remove(hint)  # what was not acknowledged comes again
         if notes and follow:
             self.shop.does(lambda: self.shop.follows(notes), fates, cut)
 
