@@ -21,9 +21,6 @@ from payments.trail import Trail, tell_refund_done
 from payments.views import RefundView, refund_view
 from shop import failpoints, outbox
 
-#: The gateway does not know these by our reference.
-NOT_ASKED_ABOUT = (RefundKind.MANUAL, RefundKind.ADOPTED)
-
 
 def return_late_capture(*, order_reference: str, reason: str, now: datetime) -> RefundView:
     """Write the refund of the settling capture inside the caller's transaction."""
@@ -220,7 +217,7 @@ def ask(reference: str, *, now: datetime) -> bool:
     else is at it and may hold an older one.
     """
     refund = Refund.objects.select_related("payment__same_attempt_as").get(reference=reference)
-    if refund.state == RefundState.REQUESTED or refund.kind in NOT_ASKED_ABOUT:
+    if refund.state == RefundState.REQUESTED or refund.kind == RefundKind.MANUAL:
         return True
     if refund.is_outstanding:
         return drive(reference, now=now)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from orders.models import Order
-from payments import reconciling
+from payments import reconciling, refunding
 from payments.models import Payment, Reconciliation, Refund, ReviewCase
 from shop import books
 from shop.models import StaffAction
@@ -261,15 +261,31 @@ def test_the_days_and_their_differences_as_sheets(bank):
     assert reconciling.open_cases_of(Reconciliation.objects.get()) == 1
 
 
+def the_bank_takes_it_back(bank: Bank, order: Order) -> None:
+    deadline = time.monotonic() + 20
+    while bank.net(payment_of(order).reference) != order.total_minor:
+        assert time.monotonic() < deadline, "the refund never failed"
+        time.sleep(0.05)
+
+
+def test_a_refund_that_was_lost_and_adopted_may_fail_late_too(bank):
+    bank.faults(refund_fail_late=1.0, refund_delay=60, lose_notification=1.0)
+    order, went = refunded(bank, 500)
+    sql("DELETE FROM payments_refund WHERE id = %s", went.pk)
+    sql("UPDATE payments_payment SET refunded_minor = 0")
+    assert reconcile()["adopted"] == 1
+    assert Refund.objects.get(reference=went.reference).kind == "adopted"
+    the_bank_takes_it_back(bank, order)
+    assert refunding.ask(went.reference, now=timezone.now())
+    assert Refund.objects.get(reference=went.reference).state == "failed"
+    assert payment_of(order).refunded_minor == 0
+
+
 def test_a_refund_whose_late_failure_nobody_heard_of_is_asked_about(bank):
     bank.faults(refund_fail_late=1.0, lose_notification=1.0)
     order, went = refunded(bank, 500)
     assert went.state == "done"
-    deadline = time.monotonic() + 20
-    reference, total = payment_of(order).reference, order.total_minor
-    while bank.net(reference) != total:
-        assert time.monotonic() < deadline, "the bank never took it back"
-        time.sleep(0.05)
+    the_bank_takes_it_back(bank, order)
     report = reconcile()
     went = Refund.objects.get(pk=went.pk)
     assert (went.state, payment_of(order).refunded_minor) == ("failed", 0)
