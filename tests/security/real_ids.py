@@ -27,7 +27,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     ids = case.path_parameters
     for name in FORMS.keys() & (ids or {}).keys():
         if isinstance(ids[name], str) and FORMS[name].fullmatch(ids[name]):
-            ids[name] = real(REAL[name], ids[name])
+            cancels = name == "public_id" and case.operation.path.endswith("/cancel/")
+            ids[name] = real(REAL["cancel" if cancels else name], ids[name])
     if isinstance(case.body, dict):
         lead(case.body)
 

@@ -28,8 +28,9 @@ from tests.stack import ROOT, Stack
 EXAMPLES = os.environ.get("OPENAPI_EXAMPLES", "8")
 CASES_MIN = int(os.environ.get("OPENAPI_CASES_MIN", "450"))
 SEED = os.environ.get("OPENAPI_SEED", "1")
-#: Orders to act on, most of them unpaid: what is cancelled or paid answers only 409 from then on.
-ORDERS, BEGUN = 60, 12
+#: Orders to act on, most of them unpaid: what is paid or cancelled answers only 409 from then on,
+#: so some are there to be cancelled and no other is.
+ORDERS, BEGUN, TO_CANCEL = 80, 15, 20
 #: Not `positive_data_acceptance`: a text is a valid name of a good, and may be none that we sell.
 #: The others are about what no operation here does: to delete, or to read what another made.
 WITHOUT = (
@@ -48,7 +49,7 @@ def described_shop(transactional_db: None) -> Iterator[Stack]:
 
 
 def real_ids(shop: Stack, staff: dict[str, str]) -> dict[str, list[str]]:
-    """Orders that are unpaid, open and paid, with their payments, and goods to order."""
+    """Orders that are unpaid, open and paid, what was captured, and goods to order."""
     ids = [place().public_id for _ in range(ORDERS)]
     for number, public_id in enumerate(ids[:BEGUN]):
         path, key = f"/api/v1/orders/{public_id}/payments/", {"Idempotency-Key": new_key()}
@@ -60,11 +61,13 @@ def real_ids(shop: Stack, staff: dict[str, str]) -> dict[str, list[str]]:
             shop.bank.pay(reference)
             path, key = f"/api/v1/payments/{reference}/refresh/", {"Idempotency-Key": new_key()}
             assert shop.client.post(path, headers=staff | key).json()["state"] == "captured"
+    captured = Payment.objects.filter(state="captured")
     for _ in range(3):
         ProductFactory(stock=1_000_000)
     return {
-        "public_id": ids,
-        "reference": list(Payment.objects.values_list("reference", flat=True)),
+        "public_id": ids[:-TO_CANCEL],
+        "cancel": ids[-TO_CANCEL:],
+        "reference": list(captured.order_by("id").values_list("reference", flat=True)),
         "sku": list(Product.objects.values_list("sku", flat=True)),
     }
 
