@@ -1,7 +1,8 @@
 """Schemathesis' hook: what fits the description is led to real orders, payments and goods.
 
 Loaded by its command line (SCHEMATHESIS_HOOKS). What does not fit stays as it was made up, and one
-valid value in six too: then nothing is there.
+valid value in six too: then nothing is there. An operation that uses something up, as paying uses
+up an unpaid order, is led to the next one each time, so that it is carried out whatever was drawn.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import json
 import os
 import re
 import zlib
+from collections import defaultdict
+from itertools import count
 from typing import Any
 
 import schemathesis
@@ -20,6 +23,13 @@ FORMS = {
     "reference": re.compile(r"[0-9A-HJKMNP-TV-Z]{26}"),
 }
 METHODS = ["qr", "redirect", "card"]
+#: What the operations that end so use up, and which of the real things are there for that alone.
+USED_UP = {
+    "/orders/{public_id}/payments/": "to_pay",
+    "/orders/{public_id}/cancel/": "to_cancel",
+    "/payments/{reference}/refunds/": "reference",
+}
+_turn: defaultdict[str, count[int]] = defaultdict(count)
 
 
 @schemathesis.hook
@@ -27,10 +37,17 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     ids = case.path_parameters
     for name in FORMS.keys() & (ids or {}).keys():
         if isinstance(ids[name], str) and FORMS[name].fullmatch(ids[name]):
-            cancels = name == "public_id" and case.operation.path.endswith("/cancel/")
-            ids[name] = real(REAL["cancel" if cancels else name], ids[name])
+            ids[name] = led(case.operation, name, ids[name])
     if isinstance(case.body, dict):
         lead(case.body)
+
+
+def led(operation: Any, name: str, made_up: str) -> str:
+    used_up = next((USED_UP[end] for end in USED_UP if operation.path.endswith(end)), None)
+    if used_up is None or operation.method != "post":
+        return real(REAL[name], made_up)
+    turn = next(_turn[operation.path])
+    return made_up if turn % 6 == 5 else REAL[used_up][turn % len(REAL[used_up])]
 
 
 def lead(body: dict[str, Any]) -> None:

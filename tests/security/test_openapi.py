@@ -28,9 +28,9 @@ from tests.stack import ROOT, Stack
 EXAMPLES = os.environ.get("OPENAPI_EXAMPLES", "8")
 CASES_MIN = int(os.environ.get("OPENAPI_CASES_MIN", "450"))
 SEED = os.environ.get("OPENAPI_SEED", "1")
-#: Orders to act on, most of them unpaid: what is paid or cancelled answers only 409 from then on,
-#: so some are there to be cancelled and no other is.
-ORDERS, BEGUN, TO_CANCEL = 80, 15, 20
+#: Orders to look at, some of them paid; and what is paid or cancelled answers only 409 from then on,
+#: so others are there for that.
+ORDERS, BEGUN, TO_PAY, TO_CANCEL = 40, 15, 40, 20
 #: Not `positive_data_acceptance`: a text is a valid name of a good, and may be none that we sell.
 #: The others are about what no operation here does: to delete, or to read what another made.
 WITHOUT = (
@@ -65,8 +65,9 @@ def real_ids(shop: Stack, staff: dict[str, str]) -> dict[str, list[str]]:
     for _ in range(3):
         ProductFactory(stock=1_000_000)
     return {
-        "public_id": ids[:-TO_CANCEL],
-        "cancel": ids[-TO_CANCEL:],
+        "public_id": ids,
+        "to_pay": [place().public_id for _ in range(TO_PAY)],
+        "to_cancel": [place().public_id for _ in range(TO_CANCEL)],
         "reference": list(captured.order_by("id").values_list("reference", flat=True)),
         "sku": list(Product.objects.values_list("sku", flat=True)),
     }
