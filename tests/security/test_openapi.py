@@ -28,8 +28,8 @@ from tests.stack import ROOT, Stack
 EXAMPLES = os.environ.get("OPENAPI_EXAMPLES", "8")
 CASES_MIN = int(os.environ.get("OPENAPI_CASES_MIN", "450"))
 SEED = os.environ.get("OPENAPI_SEED", "1")
-#: Orders to look at, some of them paid; and what is paid or cancelled answers only 409 from then on,
-#: so others are there for that.
+#: Orders to look at, some of them paid. What is paid or cancelled answers only 409 from then on, so
+#: others are there for that.
 ORDERS, BEGUN, TO_PAY, TO_CANCEL = 40, 15, 40, 20
 #: Not `positive_data_acceptance`: a text is a valid name of a good, and may be none that we sell.
 #: The others are about what no operation here does: to delete, or to read what another made.
