@@ -45,9 +45,9 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
 def led(operation: Any, name: str, made_up: str) -> str:
     used_up = next((USED_UP[end] for end in USED_UP if operation.path.endswith(end)), None)
     if used_up is None or operation.method != "post":
-        return real(REAL[name], made_up)
+        return str(real(REAL[name], made_up))
     turn = next(_turn[operation.path])
-    return made_up if turn % 6 == 5 else REAL[used_up][turn % len(REAL[used_up])]
+    return made_up if turn % 6 == 5 else str(REAL[used_up][turn % len(REAL[used_up])])
 
 
 def lead(body: dict[str, Any]) -> None:
