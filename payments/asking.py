@@ -76,7 +76,10 @@ def _ask(
     try:
         snapshot = breaker.call(payment.gateway, operation, question)
     except base.Refused as no:
-        outcome = refused(payment, no.code)
+        # Final only as the answer to the first send: beside a repeat, or any other question, an
+        # earlier send may still be on its way and open what this one was refused.
+        first = operation == "create" and payment.send_count == 1
+        outcome = (refused if first else in_doubt)(payment, no.code)
     except base.Unknown as doubt:
         outcome = in_doubt(payment, doubt.why)
     else:

@@ -21,6 +21,9 @@ from shop.logs import get_logger
 
 log = get_logger(__name__)
 
+#: Who keeps the schedule. A shopper's or the staff's question is one more: it neither slows the
+#: schedule down nor uses it up.
+OWN_RHYTHM = ("poll", "sweep")
 #: A delayed task longer than this would outlive a worker; the sweep asks instead.
 DELAYED_TASK_SECONDS_MAX = 60
 
@@ -47,7 +50,8 @@ def ask_now(reference: str, *, now: datetime, source: str) -> Payment:
         row = _close(payment, now=now, source=source)
     else:
         row = _query(payment, now=now, source=source)
-    _continue(row, now=now)
+    if source in OWN_RHYTHM:
+        _continue(row, now=now)
     return row
 
 

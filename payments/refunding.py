@@ -5,12 +5,13 @@ sweep drives every row; a staff request is sent at once and shows the first answ
 """
 
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 
-from payments import asking, booking, breaker, reviews
+from payments import asking, booking, breaker, registry, reviews
 from payments.events import RefundFailed
 from payments.gateways import base
 from payments.models import PaymentIntent, Refund
@@ -38,53 +39,107 @@ def return_late_capture(*, order_reference: str, reason: str, now: datetime) -> 
     return refund_view(refund, payment.reference)
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """One pass over a refund: send it, or ask about it; when it was last sent before."""
+
+    refund: Refund
+    send: bool
+    sent_before: datetime | None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The gateway's word about a refund and when it came; None: no trustworthy one."""
+
+    snapshot: base.RefundSnapshot | None
+    error: str
+    at: datetime
+
+
 def drive(reference: str, *, now: datetime) -> bool:
-    """Send a refund or ask about it, whichever it needs; whether an answer was recorded."""
-    task = _take(reference, now=now)
-    if task is None:
+    """Send a refund or ask about it, whichever it needs; whether an answer was recorded.
+
+    What was sent without an answer is asked about first, and sent again, as the same request
+    with the same key, only when the gateway has not got it.
+    """
+    turn = _take(reference, now=now)
+    if turn is None:
         return False
     failpoints.reach("refund.committed")
-    refund, send = task
-    asking.forbid_transaction()
-    began = time.monotonic()
-    request = _request(refund)
-    try:
-        snapshot = breaker.call(
-            refund.payment.gateway,
-            "refund" if send else "query_refund",
-            lambda gate: gate.refund(request) if send else gate.query_refund(request),
-        )
-    except base.Refused as no:
-        snapshot = base.RefundSnapshot(base.RefundState.FAILED, gateway_id=no.code)
-    except base.Unknown as doubt:
-        record_refund(reference, None, doubt.why, asked_state=refund.state, now=now)
-        return False
+    answer = _call(turn, now=now)
+    if turn.refund.state == RefundState.SENT and not turn.send and _is_not_found(answer):
+        turn = _take(reference, now=answer.at, asked_under=turn.refund.lease_until)
+        if turn is None:
+            return False
+        answer = _call(turn, now=answer.at)
     failpoints.reach("refund.answered")
-    later = now + timedelta(seconds=time.monotonic() - began)
-    record_refund(reference, snapshot, "", asked_state=refund.state, now=later)
-    return True
+    record_refund(
+        reference, answer.snapshot, answer.error, asked_state=turn.refund.state, now=answer.at
+    )
+    return answer.snapshot is not None
 
 
-def _take(reference: str, *, now: datetime) -> tuple[Refund, bool] | None:
-    """Lease the refund for one call: (row, whether to send); None when there is nothing to do."""
+def _is_not_found(answer: _Answer) -> bool:
+    return answer.snapshot is not None and answer.snapshot.state is base.RefundState.NOT_FOUND
+
+
+def _take(reference: str, *, now: datetime, asked_under: datetime | None = None) -> _Turn | None:
+    """Lease the refund for one call; None when there is nothing to do or somebody is at it.
+
+    `asked_under` is the lease of the turn that asked, was told "not found", and goes on to send.
+    """
     with transaction.atomic(durable=True):
         intent, refund = locked_refund(reference)
         if not refund.is_outstanding or refund.state == RefundState.REQUESTED:
             return None
-        if refund.lease_until is not None and refund.lease_until > now:
+        if refund.lease_until not in (None, asked_under) and refund.lease_until > now:
             return None
-        # Sent but never answered: the same request with the same key may be repeated.
-        send = refund.state in (RefundState.APPROVED, RefundState.SENT)
+        sent_before = refund.sent_at
+        send = refund.state == RefundState.APPROVED
+        send |= refund.state == RefundState.SENT and asked_under is not None
         trail = Trail(intent.order_reference, "sweep", now)
         if refund.state == RefundState.APPROVED:
             trail.step(refund, "sent")
-        refund.send_count += send
-        refund.poll_count += 1
+        if send:
+            refund.count_send(now)
+        refund.poll_count += asked_under is None
         refund.lease_until = now + timedelta(seconds=settings.PAYMENT_LEASE_SECONDS)
         refund.next_poll_at = refund.lease_until
         refund.save()
         trail.write()
-    return refund, send
+    return _Turn(refund, send, sent_before)
+
+
+def _call(turn: _Turn, *, now: datetime) -> _Answer:
+    asking.forbid_transaction()
+    refund, request = turn.refund, _request(turn.refund)
+    began = time.monotonic()
+
+    def answered(snapshot: base.RefundSnapshot | None, error: str = "") -> _Answer:
+        return _Answer(snapshot, error, now + timedelta(seconds=time.monotonic() - began))
+
+    try:
+        snapshot = breaker.call(
+            refund.payment.gateway,
+            "refund" if turn.send else "query_refund",
+            lambda gate: gate.refund(request) if turn.send else gate.query_refund(request),
+        )
+    except base.Refused as no:
+        if _is_final(turn, now):
+            return answered(base.RefundSnapshot(base.RefundState.FAILED, gateway_id=no.code))
+        return answered(None, no.code)
+    except base.Unknown as doubt:
+        return answered(None, doubt.why)
+    return answered(snapshot)
+
+
+def _is_final(turn: _Turn, now: datetime) -> bool:
+    """Whether a refusal ends the refund: no earlier send of it can still be on its way."""
+    payment = turn.refund.payment
+    horizon = registry.capabilities(payment.gateway, payment.method).not_found_final_after
+    last = turn.sent_before
+    return turn.send and (last is None or now >= last + horizon)
 
 
 def locked_refund(reference: str) -> tuple[PaymentIntent, Refund]:

@@ -1,37 +1,28 @@
 """What every test may use: the real bank, a running web server, an order to pay."""
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.test import TransactionTestCase
 
 from shop import courtesy
 from tests.bank import Bank
+from tests.emptying import emptying, remember_what_migrations_left
 from tests.environment import BANK_PORT
 from tests.stack import Stack
 
-#: A worker's transaction lasts milliseconds; meeting it again and again is another fault.
-FLUSH_TRIES = 5
-
 
 @pytest.fixture(autouse=True, scope="session")
-def patient_flush() -> Iterator[None]:
-    """Emptying every table may deadlock with the running worker: then it is tried again."""
+def quick_emptying(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Tests that commit leave an empty database, without the price of truncating every table."""
+    with django_db_blocker.unblock():
+        remember_what_migrations_left()
     with pytest.MonkeyPatch.context() as django:
         flush: Any = vars(TransactionTestCase)["_fixture_teardown"]
-
-        def flush_again(case: TransactionTestCase) -> None:
-            for _ in range(FLUSH_TRIES - 1):
-                with contextlib.suppress(CommandError):
-                    flush(case)
-                    return
-            flush(case)
-
-        django.setattr(TransactionTestCase, "_fixture_teardown", flush_again)
+        django.setattr(TransactionTestCase, "_fixture_teardown", emptying(flush))
         yield
 
 

@@ -83,6 +83,11 @@ class Stack:
             if stack is not but:
                 stack.kill("worker")
 
+    @classmethod
+    def has_worker(cls) -> bool:
+        """Whether a worker may be writing at this moment."""
+        return any(stack.is_running("worker") for stack in cls._started)
+
     def start_web(self, **more: str) -> None:
         command = ["-m", "uvicorn", "shop.asgi:application", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--log-level", "error", "--no-access-log"]

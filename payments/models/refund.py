@@ -57,6 +57,7 @@ class Refund(models.Model):
     transfer_reference = models.CharField(max_length=140, blank=True)
     created_at = models.DateTimeField()
     send_count = models.PositiveIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     next_poll_at = models.DateTimeField(null=True)
     poll_count = models.PositiveIntegerField(default=0)
@@ -108,6 +109,11 @@ class Refund(models.Model):
         if self.state == RefundState.REQUESTED:
             return self.kind == RefundKind.MANUAL
         return self.state != RefundState.FAILED or self.send_count > 0
+
+    def count_send(self, now: datetime) -> None:
+        """About to send it (again), as the same request with the same key."""
+        self.send_count += 1
+        self.sent_at = now
 
     # --- the arrows ----------------------------------------------------------------------
 

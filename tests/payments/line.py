@@ -10,8 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from simulator.signing import HEADER, signature
+from tests.bank import Bank
+
 #: Nothing is held for longer: a test that forgets to let go fails by itself.
 HELD_SECONDS_MAX = 2.5
+#: Status, headers, content.
+Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Line:
@@ -20,6 +25,7 @@ class Line:
     def __init__(self, bank_port: int) -> None:
         self.asked: list[str] = []
         self._held: list[tuple[str, threading.Event, threading.Event]] = []
+        self._instead: list[tuple[str, int]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(bank_port))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -42,6 +48,23 @@ class Line:
             self._held.clear()
             let_go.set()
 
+    @contextmanager
+    def answering(self, start: str, status: int) -> Iterator[None]:
+        """Such a request is not carried: it is answered so, under the bank's signature."""
+        self._instead.append((start, status))
+        try:
+            yield
+        finally:
+            self._instead.clear()
+
+    def _instead_of(self, asked: str) -> Answer | None:
+        for start, status in self._instead:
+            if asked.startswith(start):
+                content = b'{"error":"not_accepted"}'
+                sealed = (HEADER, signature(Bank.signing_secret, content))
+                return status, [sealed, ("Content-Length", str(len(content)))], content
+        return None
+
     def _pass(self, asked: str) -> None:
         for start, answered, let_go in list(self._held):
             if asked.startswith(start):
@@ -56,22 +79,28 @@ class Line:
                 asked = f"{self.command} {self.path}"
                 line.asked.append(asked)
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                bank = http.client.HTTPConnection("127.0.0.1", bank_port, timeout=10)
-                try:
-                    bank.request(self.command, self.path, body, dict(self.headers))
-                    answer = bank.getresponse()
-                    content = answer.read()
-                except (OSError, http.client.HTTPException):
+                answer = line._instead_of(asked) or self._from_the_bank(body)
+                if answer is None:
                     return  # cut as the bank cut it
-                finally:
-                    bank.close()
                 line._pass(asked)
-                self.send_response(answer.status)
-                for name, value in answer.getheaders():
+                status, headers, content = answer
+                self.send_response(status)
+                for name, value in headers:
                     if name.lower() not in ("transfer-encoding", "connection", "date", "server"):
                         self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
+
+            def _from_the_bank(self, body: bytes) -> Answer | None:
+                bank = http.client.HTTPConnection("127.0.0.1", bank_port, timeout=10)
+                try:
+                    bank.request(self.command, self.path, body, dict(self.headers))
+                    answer = bank.getresponse()
+                    return answer.status, answer.getheaders(), answer.read()
+                except (OSError, http.client.HTTPException):
+                    return None
+                finally:
+                    bank.close()
 
             def do_GET(self) -> None:
                 self._carry()
