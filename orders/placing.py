@@ -102,10 +102,15 @@ def place_basket(
     if known:
         return Placed(Order.objects.get(public_id=known), created=False)
     courtesy.add(name, "", seconds=IN_FLIGHT_SECONDS)
+    asked = (token, version, shopper, delivery, shown_total_minor, another)
     try:
-        placed = _place_basket(
-            token, version, shopper, delivery, shown_total_minor, another, now=now
-        )
+        placed = _place_basket(*asked, now=now)
+        if placed.same_wish and placed.order.state == Order.State.PAYING:
+            payments.refresh_intent(order_reference=placed.order.number, now=now)
+            first = reconcile(placed.order.number, source="shopper", now=now)
+            # Dead at the gateway now: nothing stands in the way of the new one.
+            dead = first.state == Order.State.CANCELLED
+            placed = _place_basket(*asked, now=now) if dead else replace(placed, order=first)
     except BaseException:
         courtesy.drop(name)  # the shopper corrects the form and places again
         raise
@@ -114,9 +119,6 @@ def place_basket(
     else:
         courtesy.put(name, placed.order.public_id, seconds=PLACED_SECONDS)
     remember(placed.order)
-    if placed.same_wish and placed.order.state == Order.State.PAYING:
-        payments.refresh_intent(order_reference=placed.order.number, now=now)
-        return replace(placed, order=reconcile(placed.order.number, source="shopper", now=now))
     return placed
 
 
@@ -182,11 +184,9 @@ def _placed_before(submission: str, fingerprint: str, *, another: bool) -> Order
     """The order of this very submission, else the newest one for the same lines."""
     same = Q(submission=submission)
     if not another:
-        same |= Q(
-            lines_fingerprint=fingerprint,
-            state__in=(Order.State.UNPAID, Order.State.PAYING),
-            cancel_wanted_at=None,
-        )
+        # One that is being cancelled too: until its payment is dead, money may come for it.
+        may_be_paid = (Order.State.UNPAID, Order.State.PAYING)
+        same |= Q(lines_fingerprint=fingerprint, state__in=may_be_paid)
     found = sorted(Order.objects.filter(same), key=lambda o: (o.submission == submission, o.pk))
     return found[-1] if found else None
 

@@ -183,8 +183,13 @@ def _review(payment: Payment, outcome: Outcome, trail: Trail) -> None:
 
 
 def plan_next_ask(payment: Payment, now: datetime) -> None:
-    """When the sweep asks next, if no message does before: 3, 10, 20, 30 s and outward."""
-    payment.next_poll_at = now + timedelta(seconds=poll_pause(payment))
+    """When the sweep asks next, if no message does before: 3, 10, 20, 30 s and outward.
+
+    An ask that is due sooner stays: whoever asks in between puts nothing off.
+    """
+    planned = now + timedelta(seconds=poll_pause(payment))
+    due = payment.next_poll_at
+    payment.next_poll_at = due if due is not None and now < due < planned else planned
 
 
 def poll_pause(payment: Payment) -> float:

@@ -99,7 +99,10 @@ def _cached(wish: Wish) -> Started | None:
             return None  # that answer was never cached: the database has it
     if view.settles:
         raise PaymentAlreadySettled
-    return Started(view, created=False)
+    started = Started(view, created=False)
+    if wish.claim is not None:
+        wish.claim.remember(started.status, view.as_api())
+    return started
 
 
 def _keep(wish: Wish, started: Started) -> None:
@@ -117,7 +120,7 @@ def _start(wish: Wish, *, now: datetime) -> Started:
     try:
         payment, task = _begin_or_lose(wish, now=now)
     except _Shown as shown:
-        return _show(wish, shown.payment)
+        return _show(wish, shown.payment, now=now)
     if task == "send":
         return send(wish, payment, now=now)
     return switching.leave(wish, payment, now=now)
@@ -131,9 +134,11 @@ def _begin_or_lose(wish: Wish, *, now: datetime) -> tuple[Payment, str]:
         return _begin(wish, now=now)
 
 
-def _show(wish: Wish, payment: Payment) -> Started:
+def _show(wish: Wish, payment: Payment, *, now: datetime) -> Started:
     view = payment_view(payment, wish.order_reference)
     waiting = view.presentation is None and view.may_still_arrive
+    if wish.claim is not None and not waiting:
+        wish.claim.settle(200, view.as_api(), now=now)
     return Started(view, created=False, retry_after_seconds=2 if waiting else None)
 
 

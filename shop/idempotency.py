@@ -132,11 +132,7 @@ class Claim:
             )
             if cursor.fetchone():
                 return
-        row = IdempotencyKey.objects.get(scope=self.scope, key=self.key)
-        if row.done_at is None and row.fingerprint == self.fingerprint:
-            left = (row.lease_until - now).total_seconds()
-            raise KeyInFlight(retry_after_seconds=min(max(1, round(left)), 3))
-        self._answer(row.fingerprint, row.status or 409, row.body)
+        self._explain(now)
 
     def store(self, status: int, body: Any, *, now: datetime) -> None:
         """Keep the answer, in the transaction that records the outcome."""
@@ -147,11 +143,39 @@ class Claim:
                 [status, json.dumps(body), now, self.scope, self.key],
             )
 
+    def settle(self, status: int, body: Any, *, now: datetime) -> None:
+        """Keep the answer of a request that had no effect of its own: key and answer at once.
+
+        Raises Replay or KeyReused when the key was answered meanwhile, KeyInFlight when it is
+        at work.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO shop_idempotencykey
+                    (scope, key, fingerprint, created_at, tries, lease_until, status, body, done_at)
+                VALUES (%s, %s, %s, %s, 1, %s, %s, %s, %s)
+                ON CONFLICT (scope, key) DO NOTHING RETURNING id
+                """,
+                [self.scope, self.key, self.fingerprint, now, now, status, json.dumps(body), now],
+            )
+            if cursor.fetchone():
+                return
+        self._explain(now)
+
     def release(self, *, now: datetime) -> None:
         """Not answered for good: the next request with this key may go on at once."""
         IdempotencyKey.objects.filter(scope=self.scope, key=self.key, done_at=None).update(
             lease_until=now
         )
+
+    def _explain(self, now: datetime) -> None:
+        """The key's row is another request's: say what that means for this one."""
+        row = IdempotencyKey.objects.get(scope=self.scope, key=self.key)
+        if row.done_at is None and row.fingerprint == self.fingerprint:
+            left = (row.lease_until - now).total_seconds()
+            raise KeyInFlight(retry_after_seconds=min(max(1, round(left)), 3))
+        self._answer(row.fingerprint, row.status or 409, row.body)
 
     def _answer(self, known_fingerprint: str, status: int, body: Any) -> None:
         if known_fingerprint != self.fingerprint:

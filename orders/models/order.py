@@ -62,13 +62,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
             "next_check_at"
         )
 
-    def same_wish(self, lines_fingerprint: str) -> OrderQuerySet:
-        """Orders of the same caller for the same lines that may still be paid, newest first."""
-        return self.filter(
-            lines_fingerprint=lines_fingerprint,
-            state__in=(OrderState.UNPAID, OrderState.PAYING),
-        ).order_by("-pk")
-
 
 class Order(models.Model):
     """What a shopper owes. Lines, total and currency are frozen by a trigger when placed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
@@ -29,7 +31,7 @@ from tests.factories import (
     place,
     place_basket,
 )
-from tests.orders.story import pay
+from tests.orders.story import fresh, pay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -261,3 +263,32 @@ def test_a_total_above_the_largest_amount_is_refused():
     with pytest.raises(TotalTooLarge):
         place((dear, 11))
     assert place((dear, 10)).total_minor == 10**12
+
+
+def test_the_same_lines_again_show_the_order_that_is_being_cancelled(bank):
+    """Its bank page cannot be closed: paid beside a second order, both would be charged."""
+    good = ProductFactory()
+    token = fill_basket((good, 1))
+    first = place_basket(token).order
+    paying = pay(first, "redirect").payment.reference
+    services.cancel_order(public_id=first.public_id, claim=None, now=timezone.now())
+    fill_basket((good, 1), token=token)
+    again = place_basket(token)
+    assert (again.created, again.same_wish, again.order.pk) == (False, True, first.pk)
+    bank.pay(paying)
+    assert (place_basket(token).order.state, Order.objects.count()) == ("paid", 1)
+
+
+def test_the_same_lines_again_are_a_new_order_once_the_cancelled_one_is_dead(bank):
+    good = ProductFactory()
+    token = fill_basket((good, 1))
+    first = place_basket(token).order
+    pay(first, "qr")
+    bank.faults(error_before=1.0, only=["close"])
+    services.cancel_order(public_id=first.public_id, claim=None, now=timezone.now())
+    bank.faults()
+    fill_basket((good, 1), token=token)
+    later = timezone.now() + timedelta(seconds=20)  # nobody is at the close any more
+    again = place_basket(token, now=later)
+    assert (again.created, again.order.pk != first.pk) == (True, True)
+    assert fresh(first).state == "cancelled"
