@@ -12,7 +12,7 @@ from payments import asking
 from payments.gateways.base import CloseAnswer
 from payments.models import Payment, PaymentIntent
 from payments.models.payment import Role
-from payments.recording import record_outcome
+from payments.recording import forget_cached, record_outcome
 from payments.trail import Trail
 from payments.views import Closing
 from shop import failpoints
@@ -45,6 +45,7 @@ def _want_closed(
             return None
         intent.closed_at = intent.closed_at or now
         intent.save(update_fields=["closed_at"])
+        forget_cached(order_reference)
         live = next((p for p in payments if p.role == Role.LIVE), None)
         if live is None:
             return None
@@ -83,6 +84,7 @@ def pursue_close(
 def supersede(payment: Payment, dead_after: datetime, trail: Trail) -> None:
     """Retire a live attempt that may still be paid; its own UPDATE frees the unique index."""
     trail.step(payment, "superseded")
+    forget_cached(trail.order_reference)
     payment.dead_after = dead_after
     payment.lease_until = None
     payment.next_poll_at = trail.now

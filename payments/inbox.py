@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
+from django.utils.module_loading import import_string
 
 from payments import polling, refunding, registry, reviews
-from payments.gateways.base import RawRequest
+from payments.gateways.base import RawRequest, Refused, Unknown
 from payments.models import Notification, Payment, Refund
 from payments.models.desk import ReviewKind
+from payments.reconciliation import bear_again
 from shop import courtesy, failpoints, metrics
 from shop.logs import get_logger
 
@@ -92,7 +94,9 @@ def _follow(note: Notification, *, now: datetime) -> str:
         ).first()
         if refund is not None:
             return "asked" if refunding.ask(refund.reference, now=now) else "unanswered"
-    payment = Payment.objects.filter(reference=note.reference, gateway=note.gateway).first()
+    payment = _payment_of(note)
+    if payment is None and note.tries > 1 and _bear_again(note, now=now):
+        payment = _payment_of(note)
     if payment is not None:
         if note.kind.endswith(".disputed"):
             _open_dispute(note, payment, now=now)
@@ -108,6 +112,19 @@ def _follow(note: Notification, *, now: datetime) -> str:
         reference=note.reference,
     )
     return "orphan"
+
+
+def _payment_of(note: Notification) -> Payment | None:
+    return Payment.objects.filter(reference=note.reference, gateway=note.gateway).first()
+
+
+def _bear_again(note: Notification, *, now: datetime) -> bool:
+    """A failover lost the row after the gateway was asked: the shopper waits for its money."""
+    owed = import_string(settings.ORDER_OWES)
+    try:
+        return bear_again(note.gateway, note.reference, note.received_at, owed=owed, now=now)
+    except (Refused, Unknown):
+        return False
 
 
 def _open_dispute(note: Notification, payment: Payment, *, now: datetime) -> None:

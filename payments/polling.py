@@ -98,7 +98,8 @@ def _close(payment: Payment, *, now: datetime, source: str) -> Payment:
     if row.role == Role.LIVE and payment.intent.closed_at is not None:
         retire(row, at)
     # A wish that the gateway cannot grant is withdrawn: the payment dies by its own time.
-    Payment.objects.filter(pk=row.pk).update(close_wanted_at=None)
+    withdrawn = Payment.objects.filter(pk=row.pk, close_wanted_at=row.close_wanted_at)
+    withdrawn.update(close_wanted_at=None)
     return row
 
 

@@ -43,7 +43,7 @@ def adopt(movement: Movement, *, owed: Owed, now: datetime) -> bool:
         return False
     reference = movement.row.reference
     lost = not Payment.objects.filter(reference=reference).exists()
-    if lost and not _reborn(movement, owed, now):
+    if lost and not bear_again(movement.gateway, reference, movement.row.at, owed=owed, now=now):
         return False
     polling.ask_after_hint(reference, now=now)
     return _is_known(movement)
@@ -58,11 +58,14 @@ def _is_known(movement: Movement) -> bool:
     ).exists()
 
 
-def _reborn(movement: Movement, owed: Owed, now: datetime) -> bool:
-    """Write the lost attempt anew, superseded: the funnel decides what its money means."""
-    row = movement.row
-    asked = base.PaymentRef(row.reference, method="", created_at=row.at)
-    shown = breaker.call(movement.gateway, "query", lambda gate: gate.query(asked))
+def bear_again(gateway: str, reference: str, at: datetime, *, owed: Owed, now: datetime) -> bool:
+    """Write a lost attempt anew, superseded: the funnel decides what its money means.
+
+    Whether the gateway knows the reference and the order that travelled with it is ours.
+    Raises Unknown and Refused.
+    """
+    asked = base.PaymentRef(reference, method="", created_at=at)
+    shown = breaker.call(gateway, "query", lambda gate: gate.query(asked))
     debt = owed(shown.order_reference)
     if debt is None:
         return False
@@ -74,15 +77,15 @@ def _reborn(movement: Movement, owed: Owed, now: datetime) -> bool:
             now=now,
         )
         payment = Payment(
-            reference=row.reference,
+            reference=reference,
             intent=intent,
-            gateway=movement.gateway,
+            gateway=gateway,
             method=shown.method,
             amount_minor=debt[0],
             currency=debt[1],
             born_version=intent.version,
-            created_at=row.at,
-            expires_at=row.at,
+            created_at=at,
+            expires_at=at,
         )
         trail = Trail(intent.order_reference, "audit", now)
         trail.step(payment, "superseded", "adopted after lost commits")

@@ -204,6 +204,11 @@ def live_cache_name(order_reference: str) -> str:
     return f"payment:answer:{order_reference}"
 
 
+def forget_cached(order_reference: str) -> None:
+    """Once this transaction commits, no copy of the live payment answers for it any more."""
+    transaction.on_commit(lambda: courtesy.drop(live_cache_name(order_reference)))
+
+
 def refresh_cached(order_reference: str, payment: Payment) -> None:
     """A final result answers repeats; any other cached answer no longer tells the truth."""
     name = live_cache_name(order_reference)

@@ -40,7 +40,9 @@ def leave(wish: Wish, old: Payment, *, now: datetime) -> Started:
 
 
 def _leave(wish: Wish, old: Payment, *, now: datetime) -> Started:
+    mine, insisted = old.lease_until, _has_insisted(old, now)
     answer = asking.query(old, now=now)
+    silent = answer.outcome.snapshot is None
     old = record_outcome(
         reference=old.reference, outcome=answer.outcome, source="switch", now=answer.at
     )
@@ -48,10 +50,12 @@ def _leave(wish: Wish, old: Payment, *, now: datetime) -> Started:
         return _paid(wish, old)
     if old.is_final:
         return _open_new(wish, old, None, now=answer.at)
-    if old.role != Role.LIVE and answer.outcome.snapshot is None:
-        return _wait(wish, old, answer.at)
+    if silent and (old.role != Role.LIVE or not insisted):
+        return _wait(wish, old, mine)  # one silence is enough for one request
     if old.role != Role.LIVE:
         return _come_back(wish, old, now=answer.at)
+    if silent:
+        return _leave_open(wish, old, None, mine, insisted=True, now=answer.at)
     close, old, at = pursue_close(old, source="switch", now=answer.at)
     if old.has_money:
         return _paid(wish, old)
@@ -60,14 +64,36 @@ def _leave(wish: Wish, old: Payment, *, now: datetime) -> Started:
     same = (old.gateway, old.method) == wish.target
     if same and close is CloseAnswer.NOT_CLOSABLE and at < old.expires_at:
         return _come_back(wish, old, now=at)
-    dead_after = _may_be_left(wish, old, close, at)
+    return _leave_open(wish, old, close, mine, insisted=insisted, now=at)
+
+
+def _leave_open(
+    wish: Wish,
+    old: Payment,
+    close: CloseAnswer | None,
+    mine: datetime | None,
+    *,
+    insisted: bool,
+    now: datetime,
+) -> Started:
+    """The old attempt could not be closed: leave it behind if that may be, or say "not yet"."""
+    dead_after = _may_be_left(wish, old, close, insisted=insisted, now=now)
     if dead_after is None:
-        return _wait(wish, old, at)
-    return _open_new(wish, old, dead_after, now=at)
+        return _wait(wish, old, mine)
+    return _open_new(wish, old, dead_after, now=now)
+
+
+def _has_insisted(old: Payment, now: datetime) -> bool:
+    """The shopper has wanted another payment for so long that the gateway's silence is no reason.
+
+    Counted when a request begins: what the gateway's slowness takes of it is not the shopper's.
+    """
+    wanted = old.close_wanted_at or now
+    return now - wanted >= timedelta(seconds=settings.SWITCH_SECONDS)
 
 
 def _may_be_left(
-    wish: Wish, old: Payment, close: CloseAnswer | None, now: datetime
+    wish: Wish, old: Payment, close: CloseAnswer | None, *, insisted: bool, now: datetime
 ) -> datetime | None:
     """When the old attempt is dead for certain, if it may be left now; None: not yet."""
     if (old.gateway, old.method) == wish.target:
@@ -75,7 +101,6 @@ def _may_be_left(
     horizon = registry.capabilities(old.gateway, old.method).not_found_final_after
     if close is CloseAnswer.NOT_CLOSABLE:
         return old.dead_after or old.expires_at
-    insisted = now - (old.close_wanted_at or now) >= timedelta(seconds=settings.SWITCH_SECONDS)
     if close is CloseAnswer.NOT_FOUND or insisted:
         return (old.sent_at or now) + horizon
     return None
@@ -135,9 +160,9 @@ def _answer_key(wish: Wish, row: Payment, now: datetime) -> None:
         wish.claim.store(200, payment_view(row, wish.order_reference).as_api(), now=now)
 
 
-def _wait(wish: Wish, old: Payment, now: datetime) -> Started:
-    # The next request may insist at once; no lease of ours stands in its way.
-    Payment.objects.filter(pk=old.pk).update(lease_until=None)
+def _wait(wish: Wish, old: Payment, mine: datetime | None) -> Started:
+    # The next request may insist at once; our lease, and nobody else's, stands not in its way.
+    Payment.objects.filter(pk=old.pk, lease_until=mine).update(lease_until=None)
     view = payment_view(old, wish.order_reference)
     return Started(view, created=False, switching=True, retry_after_seconds=RETRY_AFTER_SECONDS)
 

@@ -76,17 +76,26 @@ def publish(happened: Fact, *, now: datetime) -> None:
     subscribers = settings.OUTBOX_SUBSCRIBERS[topic]
     for subscriber in subscribers.get("must", []):
         _handler(subscriber)(happened, now=now)
-    messages = [
+    unheard = [
         _message(happened, subscriber, now=now, error=error)
         for subscriber in subscribers.get("now", [])
         if (error := _tell_now(subscriber, happened, now=now)) is not None
     ]
-    messages += [
+    later = [
         _message(happened, subscriber, now=now, error="")
         for subscriber in subscribers.get("later", [])
     ]
-    if messages:
-        OutboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
+    if later:
+        OutboxMessage.objects.bulk_create(later, ignore_conflicts=True)
+    if unheard:
+        # It may have become true before, been undone, and be true again ("done, failed, done"):
+        # that it was heard then does not help now.
+        OutboxMessage.objects.bulk_create(
+            unheard,
+            update_conflicts=True,
+            unique_fields=["subscriber", "topic", "dedupe_key"],
+            update_fields=["done_at", "next_try_at", "tries", "stuck_at", "last_error"],
+        )
 
 
 def publish_beside(row: Model, happened: Fact, *, now: datetime) -> None:

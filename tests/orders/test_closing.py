@@ -166,3 +166,14 @@ def test_a_wish_to_cancel_ends_nothing_before_payments_closed_the_intent(bank):
     assert fresh(order).state == "paying"
     services.expire_unpaid_orders(now=soon)
     assert fresh(order).state == "cancelled"
+
+
+@pytest.mark.parametrize("method", ["qr", "redirect"])
+def test_a_closed_order_shows_nobody_the_payment_that_was_live(bank, method):
+    """The answer kept for repeats must go with the payment that it showed."""
+    order = place()
+    pay(order, method)
+    bank.faults(error_before=1.0, only=["close"])
+    services.cancel_order(public_id=order.public_id, now=timezone.now())
+    with pytest.raises(payments.IntentClosed):
+        pay(order, method)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from payments import sweeping
+from payments import asking, sweeping
 from payments.models import Payment
 from payments.problems import PaymentAlreadySettled
 from tests.payments.conftest import OWED
@@ -74,3 +74,38 @@ def test_no_close_is_sent_while_the_create_is_in_flight(debt, bank):
     shown = debt.start("card")
     assert (shown.status, shown.payment.reference) == (200, started.reference)
     assert [p["state"] for p in bank.payments()] == ["open"]
+
+
+def test_a_silent_bank_holds_one_request_for_one_question_only(debt, bank, line, settings):
+    first = debt.start("qr").payment
+    bank.faults(lose_answer=1.0)
+    asked = len(line.asked)
+    answer = debt.start("redirect")
+    assert (answer.status, answer.payment.reference) == (202, first.reference)
+    assert len(line.asked) - asked == 1
+
+
+def test_what_the_banks_slowness_takes_does_not_count_as_insisting(debt, bank, line, later):
+    debt.start("qr")
+    bank.faults(lose_answer=1.0)
+    assert debt.start("redirect").status == 202
+    assert debt.start("redirect", now=later(9)).status == 202
+    bank.faults(lose_answer=1.0, only=["query", "close"])
+    opened = debt.start("redirect", now=later(11))
+    assert (opened.status, opened.payment.state) == (201, "open")
+    assert [p.state for p in debt.all()] == ["superseded", "open"]
+
+
+def test_a_request_that_gives_up_frees_its_own_lease_alone(debt, bank, monkeypatch):
+    debt.start("qr")
+    bank.faults(lose_answer=1.0)
+    theirs = timezone.now() + timedelta(seconds=300)
+    ask = asking.query
+
+    def somebody_takes_over(payment, *, now):
+        Payment.objects.update(lease_until=theirs)
+        return ask(payment, now=now)
+
+    monkeypatch.setattr(asking, "query", somebody_takes_over)
+    assert debt.start("redirect").status == 202
+    assert Payment.objects.get().lease_until == theirs

@@ -218,3 +218,14 @@ def sees_the_lock(fact: BellRang, *, now: datetime) -> None:
 def _count(intents) -> int:
     with transaction.atomic():
         return len(intents)
+
+
+def test_a_fact_that_is_true_again_is_heard_again_though_nobody_heard_it_at_once(wired):
+    """Done, failed after all, done: the second "done" has the first one's name."""
+    wired(now=[FIRST])
+    for _ in range(2):
+        listeners.failing.add("first")
+        ring()
+        listeners.failing.clear()
+        assert relay() == 1
+    assert heard() == ["PO-1", "PO-1"]
