@@ -15,11 +15,16 @@ from tests.environment import BANK_PORT
 from tests.stack import Stack
 
 
-@pytest.fixture(autouse=True, scope="session")
-def quick_emptying(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Tests that commit leave an empty database, without the price of truncating every table."""
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The database of the tests, as migrations left it."""
     with django_db_blocker.unblock():
         remember_what_migrations_left()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_emptying() -> Iterator[None]:
+    """Tests that commit leave an empty database, without the price of truncating every table."""
     with pytest.MonkeyPatch.context() as django:
         flush: Any = vars(TransactionTestCase)["_fixture_teardown"]
         django.setattr(TransactionTestCase, "_fixture_teardown", emptying(flush))

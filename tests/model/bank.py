@@ -21,6 +21,7 @@ class Bank(NamedTuple):
     amounts: tuple[int, ...] = (OWED,)  # what a shopper's phone may pay
     keyless: bool = False  # it forgets its keys: a repeated create can be paid as well
     refuses: bool = False  # it may decline a create for good
+    turns_away: bool = False  # it may refuse one request, and do another that is on its way
     breaks_word: bool = False  # what it called closed or declined can be paid after all
 
 
@@ -87,6 +88,10 @@ def _create(world: World, i: int, bank: Bank, rules: Rules) -> Steps:
         if bank.refuses:
             said_no = world.with_attempt(i, bank="declined")
             yield from _answered(said_no, i, f"the bank declines {method.name}")
+        if bank.turns_away:
+            final = attempt.send_count == 1 or not rules.on("first-refusal")
+            turned_away = f"the bank turns this request for {method.name} away"
+            yield from _answered(world, i, turned_away, Kind.DECLINED if final else Kind.UNKNOWN)
 
 
 def _answered(world: World, i: int, text: str, kind: str = "") -> Steps:

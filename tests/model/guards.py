@@ -19,6 +19,8 @@ GUARDS: dict[str, Guard] = {
         "a repeated create carries the stored key", ("one",)),
     "no-answer-is-no-no": Guard(
         "a lost answer leaves the attempt in doubt", ("one", "switch")),
+    "first-refusal": Guard(
+        "a refusal ends an attempt only as the answer to its first send", ("one",)),
     "same-method": Guard(
         "no new key by a method while its old attempt is not dead", ("same",)),
     "close-first": Guard(

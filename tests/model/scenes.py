@@ -36,7 +36,7 @@ LEFT = World(
 
 ALL = (
     Scene("one", "a card whose create may take the money at once, sent up to twice",
-          Bank((CARD,), refuses=True),
+          Bank((CARD,), refuses=True, turns_away=True),
           sends=2, asks=2, one_capture=True, floor=2_000),
     Scene("switch", "a QR code, then a card instead: both can be closed for certain",
           Bank((QR, CARD)),
