@@ -112,6 +112,11 @@ def faults(seed: int, epoch: int, *, ignores_key: bool = False) -> dict[str, flo
     knobs: dict[str, float] = {
         "seed": seed * 1000 + epoch,
         "lose_answer": 0.1,
+        "refuse_create": 0.01,
+        "decline_create": 0.02,
+        "hold_status": 0.02,
+        "delay_ms": 700,
+        "delay_probability": 0.05,
         "error_after": 0.1,
         "late_request": 0.1,
         "late_request_ms": 1300,

@@ -28,11 +28,12 @@ ANSWER_LOST = """
 SELECT count(*) FROM shop_statechange c JOIN payments_payment p ON p.reference = c.subject_reference
 WHERE c.subject = 'call' AND c.to_state = 'unknown' AND p.captured_at < c.at
 """
+#: Before the answer to our own create was written down.
 NOTICE_FIRST = """
 SELECT count(DISTINCT p.id) FROM payments_payment p
 JOIN payments_notification n ON n.reference = p.reference
-WHERE n.received_at < (SELECT min(c.at) FROM shop_statechange c WHERE c.subject = 'payment'
-    AND c.subject_reference = p.reference AND c.to_state IN ('captured', 'surplus', 'closed'))
+WHERE n.received_at < (SELECT min(c.at) FROM shop_statechange c WHERE c.subject = 'call'
+    AND c.from_state = 'create' AND c.subject_reference = p.reference)
 """
 NOTICE_AFTER_REFUND = """
 SELECT count(DISTINCT n.id) FROM payments_notification n
@@ -101,9 +102,9 @@ def count_all(house: House, outcome: "Outcome") -> list[Sometimes]:
 
 
 def _killed_between(house: House, outcome: "Outcome") -> int:
-    """Captures that stood in the bank's ledger and not yet in our rows when a process died."""
+    """Kills of a process that records, while a capture stood in the bank's ledger and not here."""
     spans = [(a.timestamp(), b.timestamp()) for a, b in house.primary.ask(RECORDED_AT) if a]
-    return sum(any(began < at < ended for at in outcome.killed_at) for began, ended in spans)
+    return sum(any(began < at < ended for began, ended in spans) for at in outcome.killed_at)
 
 
 def _stale_verdicts(house: House) -> int:
