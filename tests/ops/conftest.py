@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from prometheus_client import REGISTRY
 
-from payments.breaker import breaker
+from payments.breaker import Breaker, breaker
+from shop import courtesy
 from tests.payments.conftest import Debt, deaf_orders, debt, later, line  # noqa: F401
 
 __all__ = ["Debt"]
@@ -24,6 +25,15 @@ def figure() -> Callable[..., float]:
         return (REGISTRY.get_sample_value(name, labels) or 0.0) - known
 
     return grown
+
+
+def a_minute_passes(one: Breaker | None = None) -> None:
+    """For the breaker alone: nobody waits for it, and no slow machine changes what it sees."""
+    one = one or breaker("sandbox")
+    one.probe_from -= 61
+    if one.failed_at is not None:
+        one.failed_at -= 61
+    courtesy.drop(one._name("probe"))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from payments.gateways import base
 from payments.models import Payment, ReviewCase
 from payments.problems import GatewayDown
 from shop import courtesy
+from tests.ops.conftest import a_minute_passes
 from tests.payments.conftest import OWED, sweep_until
 
 pytestmark = pytest.mark.usefixtures("quick_breaker")
@@ -24,15 +25,6 @@ def break_it(debt, bank) -> Payment:
     while not breaker.is_down("sandbox"):
         polling.ask_now(started.payment.reference, now=later_than_lease(), source="poll")
     return Payment.objects.get(reference=started.payment.reference)
-
-
-def a_minute_passes(one: breaker.Breaker | None = None) -> None:
-    """For the breaker alone: nobody waits for it, and no slow machine changes what it sees."""
-    one = one or breaker.breaker("sandbox")
-    one.probe_from -= 61
-    if one.failed_at is not None:
-        one.failed_at -= 61
-    courtesy.drop(one._name("probe"))
 
 
 def later_than_lease() -> datetime:

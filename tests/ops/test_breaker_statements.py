@@ -1,6 +1,5 @@
 """A gateway that cannot report: its statement is fetched later, and never read as an empty day."""
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, date, timedelta
 from io import StringIO
@@ -15,6 +14,7 @@ from payments.gateways import base
 from payments.gateways.sandbox import SandboxGateway
 from payments.models import Payment, Reconciliation, ReviewCase
 from shop import books
+from tests.ops.conftest import a_minute_passes
 from tests.payments.conftest import forget_adapters
 
 pytestmark = pytest.mark.usefixtures("quick_breaker")
@@ -58,7 +58,7 @@ def break_it() -> None:
 
 def test_while_the_gateway_is_down_no_statement_is_asked_and_no_day_written(charged, line):
     break_it()
-    time.sleep(0.15)  # a probe is due, and it is none of the statement's business
+    breaker.breaker("sandbox").probe_from -= 61  # due, and none of the statement's business
     assert make_up() == 0
     with pytest.raises(CommandError, match="did not give its statement"):
         call_command("reconcile", "--date", str(today()), stdout=StringIO())
@@ -72,7 +72,7 @@ def test_while_the_gateway_is_down_no_statement_is_asked_and_no_day_written(char
 def test_the_next_run_makes_up_for_every_day_that_was_missed(charged, line, bank):
     break_it()
     assert make_up() == 0
-    time.sleep(1.05)
+    a_minute_passes()
     assert make_up() == 3
     assert list(Reconciliation.objects.values_list("missing_there", flat=True)) == [0, 0, 0]
     assert Reconciliation.objects.get(day=today()).matched == 1
@@ -93,7 +93,7 @@ def test_a_gateway_that_only_cannot_report_goes_on_selling(charged, line, bank, 
 def test_a_statement_that_fails_as_the_probe_keeps_the_gateway_alone(charged, line, bank):
     bank.faults(error_before=1.0)
     break_it()
-    time.sleep(1.05)
+    a_minute_passes()
     assert make_up() == 0
     assert line.count(STATEMENT) == 1
     assert breaker.is_down("sandbox")
