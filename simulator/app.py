@@ -18,25 +18,30 @@ from simulator import payments, refunds
 from simulator.books import Books
 from simulator.card import CardDoors
 from simulator.desk import DeskDoors
-from simulator.merchant import MerchantDoors
+from simulator.gateway import Gateway
 from simulator.notices import Courier
 from simulator.people import PeopleDoors
 from simulator.public import PublicDoors
+from simulator.sandbox import Sandbox
 from simulator.settings import Settings
 
 logger = logging.getLogger(__name__)
 # How often the bank looks for links that ran out and refunds that became due.
 TICK_SECONDS = 0.5
+#: Every gateway that this process plays.
+GATEWAYS = (Sandbox,)
 
 
 def build(settings: Settings) -> Starlette:
     """One application in one thread: nothing here can run at the same moment twice."""
     books = Books(settings.data, settings.merchant, settings.public_url, settings.time_factor)
+    gateways: list[Gateway] = [kind(books, settings) for kind in GATEWAYS]
+    books.gateways = {gateway.name: gateway for gateway in gateways}
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         tasks = [
-            asyncio.create_task(Courier(books, settings).run()),
+            asyncio.create_task(Courier(books).run()),
             asyncio.create_task(_pass_time(books)),
         ]
         for task in tasks:
@@ -48,7 +53,7 @@ def build(settings: Settings) -> Starlette:
         books.close()
 
     routes = [
-        *MerchantDoors(books, settings).routes(),
+        *(route for gateway in gateways for route in gateway.routes()),
         *PublicDoors(books, settings.allow_reset).routes(),
         *DeskDoors(books).routes(),
         *PeopleDoors(books).routes(),

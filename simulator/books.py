@@ -12,21 +12,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.faults import Faults
 
-VERSION = 1
+if TYPE_CHECKING:
+    from simulator.gateway import Gateway
+
+VERSION = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS payments (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
+    gateway TEXT NOT NULL,
     id TEXT NOT NULL UNIQUE,
     merchant TEXT NOT NULL,
     reference TEXT NOT NULL,
     idempotency_key TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
-    method TEXT NOT NULL CHECK (method IN ('qr', 'redirect', 'card')),
-    state TEXT NOT NULL CHECK (state IN ('open', 'paid', 'declined', 'closed')),
+    method TEXT NOT NULL,
+    -- authorized: the shopper agreed, and the merchant has not captured
+    state TEXT NOT NULL CHECK (state IN ('open', 'authorized', 'paid', 'declined', 'closed')),
     amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
     currency TEXT NOT NULL,
     order_reference TEXT NOT NULL,  -- the merchant's own word, told back
@@ -39,11 +44,13 @@ CREATE TABLE IF NOT EXISTS payments (
     token TEXT NOT NULL UNIQUE,
     last_decline TEXT,
     busy_until REAL,   -- a card challenge is running: neither closable nor expiring
-    settles_at REAL    -- money is on its way from the bank page
+    settles_at REAL,   -- money is on its way from the bank page
+    facts TEXT NOT NULL DEFAULT '{}'  -- JSON: what only its own protocol needs
 );
 CREATE INDEX IF NOT EXISTS payments_by_reference ON payments (reference);
 CREATE INDEX IF NOT EXISTS payments_by_key ON payments (idempotency_key);
-CREATE INDEX IF NOT EXISTS open_payments ON payments (expires_at) WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS unpaid_payments ON payments (expires_at)
+    WHERE state IN ('open', 'authorized');
 CREATE TABLE IF NOT EXISTS closed_before_seen (reference TEXT PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS captures (
     transaction_id TEXT PRIMARY KEY,
@@ -66,13 +73,15 @@ CREATE TABLE IF NOT EXISTS refunds (
     state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'failed')),
     created_at REAL NOT NULL,
     next_state TEXT,
-    next_at REAL
+    next_at REAL,
+    facts TEXT NOT NULL DEFAULT '{}'
 );
 CREATE INDEX IF NOT EXISTS refunds_by_payment ON refunds (payment_reference);
 CREATE INDEX IF NOT EXISTS refunds_by_transaction ON refunds (transaction_id);
 CREATE INDEX IF NOT EXISTS ripening_refunds ON refunds (next_at) WHERE next_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS movements (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
+    gateway TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('charge', 'refund')),
     reference TEXT NOT NULL,
     refund_reference TEXT NOT NULL,
@@ -87,6 +96,7 @@ CREATE INDEX IF NOT EXISTS movements_by_reference ON movements (reference);
 CREATE INDEX IF NOT EXISTS movements_by_day ON movements (at);
 CREATE TABLE IF NOT EXISTS notifications (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
+    gateway TEXT NOT NULL,
     id TEXT NOT NULL,
     type TEXT NOT NULL,
     reference TEXT NOT NULL,
@@ -99,6 +109,22 @@ CREATE TABLE IF NOT EXISTS notifications (
     last_answer TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS due_notifications ON notifications (due_at) WHERE due_at IS NOT NULL;
+"""
+# Version 1 knew one gateway and no consent before the capture.
+FROM_1_SET_ASIDE = """
+PRAGMA legacy_alter_table = ON;  -- captures go on pointing at "payments"
+ALTER TABLE payments RENAME TO payments_1;
+DROP INDEX payments_by_reference; DROP INDEX payments_by_key; DROP INDEX open_payments;
+ALTER TABLE movements ADD COLUMN gateway TEXT NOT NULL DEFAULT 'sandbox';
+ALTER TABLE notifications ADD COLUMN gateway TEXT NOT NULL DEFAULT 'sandbox';
+ALTER TABLE refunds ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';
+"""
+FROM_1_BRING_OVER = """
+INSERT INTO payments SELECT number, 'sandbox', id, merchant, reference, idempotency_key,
+    fingerprint, method, state, amount_minor, currency, order_reference, subject, created_at,
+    expires_at, notify_url, return_url, locale, token, last_decline, busy_until, settles_at, '{}'
+FROM payments_1;
+DROP TABLE payments_1;
 """
 TABLES = ("notifications", "movements", "refunds", "captures", "closed_before_seen", "payments")
 
@@ -122,22 +148,27 @@ class Books:
         self._db.execute("PRAGMA journal_mode = WAL")
         # NORMAL loses nothing when the process dies, only perhaps when the machine does.
         self._db.execute("PRAGMA synchronous = NORMAL")
+        self._bring_up_to_date(folder)
         self._db.execute("PRAGMA foreign_keys = ON")
-        self._check_version(folder)
-        self._db.executescript(SCHEMA)
         self.merchant = merchant
         self.public_url = public_url
         self.time_factor = time_factor
         self.faults = Faults()
+        # By name; who put the bank together fills it.
+        self.gateways: dict[str, Gateway] = {}
         # Put back by a demo that lives through its past; gone with the process.
         self.seconds_behind = 0.0
 
-    def _check_version(self, folder: Path) -> None:
+    def _bring_up_to_date(self, folder: Path) -> None:
         found = int(self.the("PRAGMA user_version")[0])
         if found > VERSION:
             self._db.close()
             raise SystemExit(f"The ledger in {folder} belongs to a newer bank ({found}).")
-        self._db.execute(f"PRAGMA user_version = {VERSION}")
+        old = found == 1
+        # One script, one transaction: a bank that dies here starts again where it was.
+        steps = ["BEGIN IMMEDIATE;", FROM_1_SET_ASIDE if old else "", SCHEMA]
+        steps += [FROM_1_BRING_OVER if old else "", f"PRAGMA user_version = {VERSION};", "COMMIT;"]
+        self._db.executescript("".join(steps))
 
     def now(self) -> float:
         return time.time() - self.seconds_behind

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
 import sqlite3
 
 import httpx
 
-from simulator.books import Books, rfc3339
-from simulator.settings import Settings
-from simulator.signing import HEADER, WRONG_SECRET, signature
+from simulator.books import Books
 
 # Seconds before each further try; then one a minute, until it is three days old.
 RETRY_SECONDS = (1, 2, 4, 8, 15, 30, 60)
@@ -28,15 +25,11 @@ SHOP_ANSWERS_WITHIN_SECONDS = 10.0
 def announce(books: Books, kind: str, payment: sqlite3.Row, refund_reference: str = "") -> None:
     """Write down that the merchant is to be told; the caller's transaction commits it."""
     now = books.now()
-    message = {
-        "id": f"evt_{secrets.token_hex(10)}",
-        "type": kind,
-        "created_at": rfc3339(now),
-        "merchant": payment["merchant"],
-        "reference": refund_reference or payment["reference"],
-        "payment_reference": payment["reference"],
-        "data": {"payment": payment["id"], "method": payment["method"]},
-    }
+    event_id = f"evt_{secrets.token_hex(10)}"
+    gateway = books.gateways[payment["gateway"]]
+    body = gateway.message(kind, payment, refund_reference, event_id)
+    if body is None:
+        return
     faults = books.faults
     due_at: float | None = now + faults.figure("late_notification") * books.time_factor
     if faults.strikes("reorder_notification"):
@@ -47,8 +40,8 @@ def announce(books: Books, kind: str, payment: sqlite3.Row, refund_reference: st
     forged = faults.strikes("bad_notification_signature")
     for _ in range(copies):
         books.insert(
-            "notifications", id=message["id"], type=kind, reference=payment["reference"],
-            url=payment["notify_url"], body=json.dumps(message, separators=(",", ":")),
+            "notifications", gateway=gateway.name, id=event_id, type=kind,
+            reference=payment["reference"], url=payment["notify_url"], body=body,
             forged=int(forged), created_at=now, due_at=due_at,
             last_answer="lost on purpose" if due_at is None else "",
         )  # fmt: skip
@@ -64,9 +57,8 @@ def send_again(books: Books, notification_id: str) -> int:
 class Courier:
     """Carries due notifications to the shop, several at a time."""
 
-    def __init__(self, books: Books, settings: Settings) -> None:
+    def __init__(self, books: Books) -> None:
         self._books = books
-        self._secret = settings.webhook_secret
         self._under_way: set[int] = set()
         self._hand_free = asyncio.Event()
 
@@ -94,13 +86,12 @@ class Courier:
         return free[: BATCH - len(self._under_way)]
 
     async def _carry(self, client: httpx.AsyncClient, row: sqlite3.Row) -> None:
-        body = row["body"].encode()
-        secret = WRONG_SECRET if row["forged"] else self._secret
-        skew = self._books.faults.figure("clock_skew")
-        headers = {"Content-Type": "application/json", HEADER: signature(secret, body, skew)}
+        gateway = self._books.gateways[row["gateway"]]
+        headers, body = gateway.sealed(row["body"], event_id=row["id"], forged=bool(row["forged"]))
         try:
             answer = await client.post(row["url"], content=body, headers=headers)
-            self._note(row, str(answer.status_code), acknowledged=answer.is_success)
+            heard = gateway.is_acknowledged(answer)
+            self._note(row, str(answer.status_code), acknowledged=heard)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as problem:
             self._note(row, type(problem).__name__, acknowledged=False)
         finally:

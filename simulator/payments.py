@@ -1,7 +1,6 @@
 """Payments at the bank: opened by the merchant, paid or declined by a shopper, closed, expired.
 
-Three natures: `qr` can be closed for certain, also before it was seen; `redirect` cannot be
-closed before its time limit; `card` can be closed unless a charge is running.
+What every gateway shares. How it is asked for and told is its protocol's business.
 """
 
 from __future__ import annotations
@@ -11,38 +10,24 @@ import sqlite3
 from typing import Any
 from urllib.parse import urlsplit
 
-from simulator.books import Books, Refusal, rfc3339
+from simulator.books import Books, Refusal
+from simulator.gateway import Closes
 from simulator.notices import announce
 
 # What the bank keeps of each charge: 1.5 % and 25 minor units.
 FEE_PER_10_000, FEE_FIXED_MINOR = 150, 25
+UNPAID = ("open", "authorized")
 # A shopper has so long to answer the card challenge.
 CHALLENGE_SECONDS = 300
 
 
-def open_payment(
-    books: Books, key: str, fingerprint: str, wanted: dict[str, Any]
-) -> tuple[int, dict[str, Any]]:
-    """Open a payment, or find the one that the same request opened before."""
-    reference = wanted["reference"]
-    known = find(books, reference)
-    if known and not books.faults.strikes("ignore_key", "create"):
-        if any(row["fingerprint"] != fingerprint for row in known):
-            raise Refusal(409, "reference_reused")
-        return 200, describe(books, reference)
-    if not known and books.one("SELECT 1 FROM payments WHERE idempotency_key = ?", key):
-        raise Refusal(409, "key_reused")
-    if books.one("SELECT 1 FROM closed_before_seen WHERE reference = ?", reference):
-        raise Refusal(409, "reference_closed")
-    if wanted["expires_at"] <= books.now():
-        raise Refusal(422, "expired")
-    if books.faults.strikes("refuse_create", "create"):
-        raise Refusal(422, "not_accepted")
-    row = _insert(books, key, fingerprint, wanted)
-    if books.faults.strikes("decline_create", "create"):
-        decline(books, row, "not_permitted", final=True)
-    # Only what was opened just now: with ignore_key an older twin has its own presentation.
-    return 201, describe(books, reference, shown=row["id"])
+def insert(books: Books, gateway: str, **wanted: Any) -> sqlite3.Row:
+    """Open a payment; the caller has looked whether it may."""
+    token = secrets.token_urlsafe(24)
+    given = {"id": books.gateways[gateway].new_id("payment")} | wanted
+    with books.change():
+        books.insert("payments", gateway=gateway, token=token, state="open", **given)
+    return books.the("SELECT * FROM payments WHERE id = ?", given["id"])
 
 
 def find(books: Books, reference: str) -> list[sqlite3.Row]:
@@ -66,7 +51,11 @@ def pay(books: Books, payment: sqlite3.Row) -> None:
             settles_at = books.now() + delay
             books.write("UPDATE payments SET settles_at = ? WHERE id = ?", settles_at, row["id"])
             return
-        _capture(books, row)
+        if books.gateways[row["gateway"]].waits_for_capture(row["method"]):
+            books.write("UPDATE payments SET state = 'authorized' WHERE id = ?", row["id"])
+            announce(books, "payment.authorized", row)
+            return
+        _take(books, row)
 
 
 def decline(books: Books, payment: sqlite3.Row, code: str, *, final: bool) -> None:
@@ -89,58 +78,29 @@ def challenge(books: Books, payment: sqlite3.Row) -> None:
         books.write("UPDATE payments SET busy_until = ? WHERE id = ?", until, row["id"])
 
 
-def close(books: Books, reference: str, method: str) -> dict[str, Any]:
-    """The merchant wants that no money can come any more; says what became of that."""
-    known = find(books, reference)
-    refused = bool(known) and books.faults.strikes("refuse_close", "close")
-    strong = method == "qr" or any(row["method"] == "qr" for row in known)
-    if strong and not refused:
-        # Also when it is unknown: a create that is still under way must not open it later.
-        books.write("INSERT OR IGNORE INTO closed_before_seen VALUES (?, ?)",
-                    reference, books.now())  # fmt: skip
-    if not known:
-        raise Refusal(404, "not_found")
-    blocked = [row for row in known if row["state"] == "open" and _resists(books, row, refused)]
-    for row in known:
-        if row["state"] == "open" and row not in blocked:
-            _end(books, row)
-    payment = describe(books, reference)
-    dead_after = max((_dead_after(row) for row in blocked), default=None)
-    paid = any(row["state"] == "paid" for row in known)
-    result = "already_paid" if paid else "not_closable" if blocked else "closed"
-    shown = rfc3339(dead_after) if dead_after and result == "not_closable" else None
-    return {"result": result, "dead_after": shown, "payment": payment}
+def capture(books: Books, payment: sqlite3.Row) -> sqlite3.Row:
+    """The merchant takes what the shopper agreed to. Raises Refusal 409 when there is nothing."""
+    with books.change():
+        _pass_time(books, "id = ?", payment["id"])
+        row = _again(books, payment)
+        if row["state"] != "authorized":
+            raise Refusal(409, f"not_authorized_but_{row['state']}")
+        _take(books, row)
+        return _again(books, row)
 
 
-def describe(books: Books, reference: str, shown: str = "") -> dict[str, Any]:
-    """What the merchant is told: everything under one reference as one payment."""
-    rows = books.all("SELECT * FROM payments WHERE reference = ? ORDER BY number", reference)
-    first = next((row for row in rows if row["id"] == shown), None)
-    first = first or next((row for row in rows if row["state"] == "open"), rows[0])
-    states = {row["state"] for row in rows}
-    state = "paid" if "paid" in states else first["state"]
-    return {
-        "id": first["id"],
-        "merchant": first["merchant"],
-        "reference": reference,
-        "method": first["method"],
-        "state": state,
-        "final": "open" not in states,
-        "amount_minor": first["amount_minor"],
-        "currency": first["currency"],
-        "created_at": rfc3339(first["created_at"]),
-        "expires_at": rfc3339(first["expires_at"]),
-        "order_reference": first["order_reference"],
-        "last_decline": first["last_decline"],
-        "presentation": _presentation(books, first) if state == "open" else None,
-        "captures": [_as_capture(books, row) for row in _captures(books, reference)],
-        "refunds": [
-            {key: row[key] for key in ("reference", "transaction_id", "amount_minor", "state")}
-            for row in books.all(
-                "SELECT * FROM refunds WHERE payment_reference = ? ORDER BY created_at", reference
-            )
-        ],
-    }
+def close(books: Books, row: sqlite3.Row, *, refused: bool = False) -> bool:
+    """End it unless it resists; whether nothing unpaid is left."""
+    if row["state"] in UNPAID:
+        if _resists(books, row, refused):
+            return False
+        _end(books, row)
+    return True
+
+
+def dead_after(row: sqlite3.Row) -> float:
+    """Until when an unpaid one may still be paid."""
+    return float(max(row["expires_at"], row["busy_until"] or 0, row["settles_at"] or 0))
 
 
 def pass_time(books: Books) -> None:
@@ -158,29 +118,20 @@ def _pass_time(books: Books, condition: str, *values: Any) -> None:
     now = books.now()
     due = books.all(
         # `condition` is one of the constants that this file passes.
-        f"SELECT * FROM payments WHERE state = 'open' AND {condition}"  # noqa: S608  # nosec B608
+        f"SELECT * FROM payments WHERE state IN ('open', 'authorized') AND {condition}"  # noqa: S608  # nosec B608
         " AND (settles_at <= ? OR expires_at <= ?)", *values, now, now,
     )  # fmt: skip
     for row in due:
         if row["settles_at"] is not None:
             if row["settles_at"] <= now:
-                _capture(books, row)
+                _take(books, row)
         elif row["busy_until"] is None or row["busy_until"] <= now:
             _end(books, row)
 
 
-def _insert(books: Books, key: str, fingerprint: str, wanted: dict[str, Any]) -> sqlite3.Row:
-    ours = {"id": f"pay_{secrets.token_hex(10)}", "token": secrets.token_urlsafe(24)}
-    with books.change():
-        books.insert(
-            "payments", **ours, **wanted, state="open", idempotency_key=key, fingerprint=fingerprint
-        )
-    return books.the("SELECT * FROM payments WHERE id = ?", ours["id"])
-
-
 def _still_open(books: Books, payment: sqlite3.Row) -> sqlite3.Row:
     _pass_time(books, "id = ?", payment["id"])
-    row = books.the("SELECT * FROM payments WHERE id = ?", payment["id"])
+    row = _again(books, payment)
     if row["state"] != "open":
         raise Refusal(409, f"already_{row['state']}")
     if row["settles_at"] is not None:
@@ -188,14 +139,14 @@ def _still_open(books: Books, payment: sqlite3.Row) -> sqlite3.Row:
     return row
 
 
-def _capture(books: Books, row: sqlite3.Row) -> None:
+def _take(books: Books, row: sqlite3.Row) -> None:
     amount, currency = row["amount_minor"], row["currency"]
     if books.faults.strikes("wrong_amount"):
         amount = max(1, amount // 100) if amount > 1 else 2
     if books.faults.strikes("wrong_currency"):
         currency = "USD" if currency != "USD" else "EUR"
     money = {
-        "transaction_id": f"txn_{secrets.token_hex(10)}",
+        "transaction_id": books.gateways[row["gateway"]].new_id("capture"),
         "reference": row["reference"],
         "amount_minor": amount,
         "currency": currency,
@@ -203,8 +154,8 @@ def _capture(books: Books, row: sqlite3.Row) -> None:
     fee = amount * FEE_PER_10_000 // 10_000 + FEE_FIXED_MINOR
     with books.change():
         books.insert("captures", **money, payment_id=row["id"], paid_at=books.now())
-        books.insert("movements", **money, kind="charge", refund_reference="",
-                     fee_minor=fee, at=books.now())  # fmt: skip
+        books.insert("movements", **money, gateway=row["gateway"], kind="charge",
+                     refund_reference="", fee_minor=fee, at=books.now())  # fmt: skip
         books.write(
             "UPDATE payments SET state = 'paid', busy_until = NULL, settles_at = NULL WHERE id = ?",
             row["id"],
@@ -221,37 +172,10 @@ def _end(books: Books, row: sqlite3.Row) -> None:
 
 def _resists(books: Books, row: sqlite3.Row, refused: bool) -> bool:
     charging = row["busy_until"] is not None and row["busy_until"] > books.now()
-    return refused or charging or row["method"] == "redirect" or row["settles_at"] is not None
+    closes = books.gateways[row["gateway"]].closes(row["method"])
+    by_its_time = closes is Closes.BY_ITS_TIME
+    return refused or charging or by_its_time or row["settles_at"] is not None
 
 
-def _dead_after(row: sqlite3.Row) -> float:
-    return float(max(row["expires_at"], row["busy_until"] or 0, row["settles_at"] or 0))
-
-
-def _captures(books: Books, reference: str) -> list[sqlite3.Row]:
-    return books.all("SELECT * FROM captures WHERE reference = ? ORDER BY paid_at", reference)
-
-
-def _as_capture(books: Books, row: sqlite3.Row) -> dict[str, Any]:
-    refunded = books.the(
-        "SELECT coalesce(sum(amount_minor), 0) AS done FROM refunds"
-        " WHERE transaction_id = ? AND state = 'done'", row["transaction_id"],
-    )  # fmt: skip
-    return {
-        "transaction_id": row["transaction_id"],
-        "amount_minor": row["amount_minor"],
-        "currency": row["currency"],
-        "refunded_minor": refunded["done"],
-        "paid_at": rfc3339(row["paid_at"]),
-    }
-
-
-def _presentation(books: Books, row: sqlite3.Row) -> dict[str, Any]:
-    base, token = books.public_url, row["token"]
-    if row["method"] == "qr":
-        expires_at = rfc3339(row["expires_at"])
-        return {"kind": "qr", "text": f"{base}/scan/{token}", "expires_at": expires_at}
-    if row["method"] == "redirect":
-        return {"kind": "redirect", "url": f"{base}/bank/{token}"}
-    key = f"pk_sandbox_{row['merchant']}"
-    return {"kind": "embedded", "provider": "sandbox", "public_key": key, "client_token": token}
+def _again(books: Books, row: sqlite3.Row) -> sqlite3.Row:
+    return books.the("SELECT * FROM payments WHERE id = ?", row["id"])

@@ -14,7 +14,6 @@ from simulator import notices, payments
 from simulator.books import Books, Refusal, rfc3339
 from simulator.faults import KNOBS, BadKnob
 
-GATEWAY = "sandbox"
 FORM = "application/x-www-form-urlencoded"
 
 SECONDS_BEHIND_MAX = 366 * 24 * 3600
@@ -49,9 +48,10 @@ class PublicDoors:
 
     async def payments(self, request: Request) -> Response:
         payments.pass_time(self._books)
-        fields = ("reference", "state", "amount_minor", "currency", "method", "expires_at")
+        fields = ("gateway", "reference", "state", "amount_minor", "currency", "method",
+                  "expires_at")  # fmt: skip
         rows = self._rows(request, "SELECT * FROM payments WHERE TRUE")
-        shown = [{"gateway": GATEWAY} | {field: row[field] for field in fields} for row in rows]
+        shown = [{field: row[field] for field in fields} for row in rows]
         for row in shown:
             row["expires_at"] = rfc3339(row["expires_at"])
         return JSONResponse(shown)
@@ -147,8 +147,8 @@ class PublicDoors:
 
 
 def _movement(row: sqlite3.Row) -> dict[str, Any]:
-    fields = ("reference", "transaction_id", "kind", "amount_minor", "currency")
-    return {"gateway": GATEWAY} | {f: row[f] for f in fields} | {"at": rfc3339(row["at"])}
+    fields = ("gateway", "reference", "transaction_id", "kind", "amount_minor", "currency")
+    return {f: row[f] for f in fields} | {"at": rfc3339(row["at"])}
 
 
 def _is_form(request: Request) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from typing import Any
 
@@ -13,14 +12,18 @@ REFUND_DELAY_SECONDS = 1.0
 
 
 def open_refund(
-    books: Books, fingerprint: str, wanted: dict[str, Any]
-) -> tuple[int, dict[str, Any]]:
-    """Send money back once, however often the same request is repeated."""
+    books: Books, gateway: str, fingerprint: str, **wanted: Any
+) -> tuple[bool, sqlite3.Row]:
+    """Send money back once, however often the same request is repeated; (new, its row).
+
+    Raises Refusal: reference_reused, unknown_transaction, wrong_currency, over_refund,
+    not_accepted.
+    """
     known = find(books, wanted["reference"])
     if known is not None:
         if known["fingerprint"] != fingerprint:
             raise Refusal(409, "reference_reused")
-        return 200, describe(books, known)
+        return False, known
     with books.change():
         _check_balance(books, wanted)
         if books.faults.strikes("refuse_refund", "refund"):
@@ -28,28 +31,19 @@ def open_refund(
         state, next_state = _course(books)
         delay = books.faults.figure("refund_delay", REFUND_DELAY_SECONDS) * books.time_factor
         books.insert(
-            "refunds", **wanted, id=f"ref_{secrets.token_hex(10)}", fingerprint=fingerprint,
-            state="pending", created_at=books.now(), next_state=next_state,
-            next_at=books.now() + delay if next_state else None,
+            "refunds", **{"id": books.gateways[gateway].new_id("refund")} | wanted,
+            fingerprint=fingerprint, state="pending", created_at=books.now(),
+            next_state=next_state, next_at=books.now() + delay if next_state else None,
         )  # fmt: skip
         row = books.the("SELECT * FROM refunds WHERE reference = ?", wanted["reference"])
         if state == "done":
             _become(books, row, "done")
-    return 201, describe(books, find(books, wanted["reference"]))
+    return True, books.the("SELECT * FROM refunds WHERE reference = ?", wanted["reference"])
 
 
 def find(books: Books, reference: str) -> sqlite3.Row | None:
     """By the merchant's refund reference."""
     return books.one("SELECT * FROM refunds WHERE reference = ?", reference)
-
-
-def describe(books: Books, row: sqlite3.Row | None) -> dict[str, Any]:
-    """What the merchant is told; 404 without a row."""
-    if row is None:
-        raise Refusal(404, "not_found")
-    fields = ("id", "reference", "payment_reference", "transaction_id", "amount_minor", "currency",
-              "state")  # fmt: skip
-    return {"merchant": books.merchant} | {field: row[field] for field in fields}
 
 
 def pass_time(books: Books) -> None:
@@ -91,17 +85,23 @@ def _course(books: Books) -> tuple[str, str | None]:
 
 def _become(books: Books, row: sqlite3.Row, state: str) -> None:
     books.write("UPDATE refunds SET state = ? WHERE id = ?", state, row["id"])
+    payment = books.the("SELECT * FROM payments WHERE reference = ? LIMIT 1",
+                        row["payment_reference"])  # fmt: skip
     if state == "done":
         books.insert(
-            "movements", kind="refund", reference=row["payment_reference"],
-            refund_reference=row["reference"], transaction_id=row["transaction_id"],
-            amount_minor=row["amount_minor"], fee_minor=0, currency=row["currency"],
+            "movements",
+            gateway=payment["gateway"],
+            kind="refund",
+            reference=row["payment_reference"],
+            refund_reference=row["reference"],
+            transaction_id=row["transaction_id"],
+            amount_minor=row["amount_minor"],
+            fee_minor=0,
+            currency=row["currency"],
             at=books.now(),
-        )  # fmt: skip
+        )
     else:
         # The money came back to the merchant: the movement does not count any more.
         books.write("UPDATE movements SET returned_at = ? WHERE refund_reference = ?",
                     books.now(), row["reference"])  # fmt: skip
-    payment = books.the("SELECT * FROM payments WHERE reference = ? LIMIT 1",
-                        row["payment_reference"])  # fmt: skip
     announce(books, f"refund.{state}", payment, refund_reference=row["reference"])

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import httpx
 
-from simulator.signing import signature
+from simulator.sandbox.signing import signature
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTS_WITHIN_SECONDS = 20.0

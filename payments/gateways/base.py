@@ -47,6 +47,7 @@ class State(StrEnum):
 
     NOT_FOUND = "not_found"
     PENDING = "pending"  # may still be paid; also after a decline the shopper may repeat
+    AUTHORIZED = "authorized"  # the shopper agreed; money moves only when we `capture`
     CAPTURED = "captured"  # money was taken; `captures` says how much, and what went back
     DECLINED = "declined"  # final: this object can never be paid
     CLOSED = "closed"  # final: closed or expired, this object can never be paid
@@ -102,7 +103,11 @@ class CreateRequest:
     notify_url: str
     return_url: str
     locale: str
-    device: str = "desktop"
+    device: str = "desktop"  # or "phone"
+    # What the method's `needs` asked of the shopper, by the same names; who asks, for the risk
+    # checks of some gateways.
+    payer: Mapping[str, str] = field(default_factory=dict)
+    ip: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,10 @@ class PaymentRef:
     created_at: datetime
     gateway_id: str = ""
     transaction_id: str = ""
+    # For gateways that cannot look a reference up: the same request again finds its payment.
+    request: CreateRequest | None = None
+    # A capture was sent, perhaps without an answer: from then on no close is certain.
+    capture_sent: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,6 +182,7 @@ class RefundRequest:
     currency: str
     reason: str
     created_at: datetime
+    captured_minor: int = 0  # the whole of the capture that it is a part of
 
 
 @dataclass(frozen=True)
@@ -183,6 +193,15 @@ class RefundSnapshot:
     gateway_id: str = ""
     amount_minor: int | None = None
     currency: str = ""
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """What a gateway wants to hear when its notification was stored."""
+
+    status: int = 200
+    content_type: str = "text/plain"
+    body: bytes = b"ok"
 
 
 @dataclass(frozen=True)
@@ -232,6 +251,8 @@ class Capabilities:
     amount_minor_min: int = 1
     amount_minor_max: int = 10**12
     refundable: bool = True
+    merchant_captures: bool = False  # the shopper's consent alone moves no money: `capture` does
+    needs: tuple[str, ...] = ()  # facts about the payer that the shopper must enter: "tax_id"
     lifetime: timedelta = timedelta(minutes=15)  # of the QR or link
     # "Not found" is final only after the longest request delay plus the life of the link.
     not_found_final_after: timedelta = timedelta(minutes=20)
@@ -245,6 +266,7 @@ class Gateway(Protocol):
     """One gateway. Every call has a time limit and raises `Refused` or `Unknown`."""
 
     name: str
+    acknowledgement: Acknowledgement
 
     def methods(self) -> Sequence[Capabilities]:
         """What it offers; asked once at start, no network."""
@@ -257,6 +279,12 @@ class Gateway(Protocol):
 
     def close(self, payment: PaymentRef) -> CloseResult:
         """Ask that the payment can never be paid."""
+
+    def capture(self, payment: PaymentRef, key: str) -> Snapshot:
+        """Take the money that the shopper agreed to, once per key. Only where `merchant_captures`.
+
+        `State.PENDING` is the gateway's word that this capture took nothing and never will.
+        """
 
     def refund(self, request: RefundRequest) -> RefundSnapshot:
         """Send money back once, however often the same request is repeated."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from payments.gateways import base
 from payments.gateways.sandbox import SandboxGateway
-from simulator.signing import signature
+from simulator.sandbox.signing import signature
 from tests.bank import Bank
 from tests.payments.sandbox import gateway_of, giving_back, paid
 from tests.security.puppet import Puppet

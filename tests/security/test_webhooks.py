@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from payments import inbox, registry, sweeping
 from payments.models import Notification, Payment, ReviewCase
-from simulator.signing import signature
+from simulator.sandbox.signing import signature
 from tests.bank import Bank
 from tests.orders.story import fresh, pay, refund
 from tests.security.census import nothing_changes

@@ -6,6 +6,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,22 @@ def test_a_ledger_of_a_newer_bank_is_left_alone(tmp_path):
         ledger.execute("PRAGMA user_version = 99")
     with pytest.raises(SystemExit, match="newer"):
         Books(tmp_path, "payonce-test", "http://127.0.0.1:1", 1.0)
+
+
+def test_a_ledger_of_the_first_version_is_brought_over_with_its_money(tmp_path):
+    old = sqlite3.connect(tmp_path / "ledger.sqlite3")
+    old.executescript((Path(__file__).parent / "ledger-1.sql").read_text())
+    old.close()
+    books = Books(tmp_path, "payonce-demo", "http://127.0.0.1", 1)
+    try:
+        paid = books.the("SELECT * FROM payments")
+        assert (paid["gateway"], paid["state"], paid["facts"]) == ("sandbox", "paid", "{}")
+        assert books.the("SELECT gateway, amount_minor FROM movements")["gateway"] == "sandbox"
+        assert books.the(
+            "SELECT p.reference FROM captures c JOIN payments p ON p.id = c.payment_id"
+        )
+        assert books.all("PRAGMA foreign_key_check") == []
+        books.write("UPDATE payments SET state = 'authorized'")  # the old table refused the word
+    finally:
+        books.close()
+    Books(tmp_path, "payonce-demo", "http://127.0.0.1", 1).close()  # once is enough
