@@ -119,6 +119,7 @@ def reference_of(payment: Payment) -> base.PaymentRef:
         method=payment.method,
         created_at=first.created_at,
         gateway_id=first.gateway_order_id or "",
+        request=stored_request(first) if first.request else None,
         transaction_id=payment.gateway_transaction_id or "",
     )
 

@@ -159,6 +159,7 @@ def _request(refund: Refund) -> base.RefundRequest:
         currency=refund.currency,
         reason=refund.reason,
         created_at=refund.created_at,
+        captured_minor=refund.payment.captured_minor,
     )
 
 

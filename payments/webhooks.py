@@ -38,7 +38,8 @@ def webhook(request: HttpRequest, gateway: str) -> HttpResponse:
         # A check that breaks accepts nothing: the gateway sends it again later.
         log.exception("payments.webhook.check_failed", gateway=gateway)
         raise _refused(503) from error
-    return HttpResponse("ok", content_type="text/plain")
+    heard = registry.gateway(gateway).acknowledgement
+    return HttpResponse(heard.body, status=heard.status, content_type=heard.content_type or None)
 
 
 def _refused(status: int) -> WebhookRefused:

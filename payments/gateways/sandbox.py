@@ -28,6 +28,7 @@ class SandboxGateway:
     """Its settings are plain keywords; `clock` is read for signatures only."""
 
     name = "sandbox"
+    acknowledgement = base.Acknowledgement()
 
     def __init__(
         self,
@@ -79,7 +80,8 @@ class SandboxGateway:
 
     def create(self, request: base.CreateRequest) -> base.Snapshot:
         body = asdict(request) | {"merchant": self._merchant}
-        del body["device"]
+        for ours in ("device", "payer", "ip"):
+            del body[ours]
         body["created_at"] = request.created_at.isoformat()
         body["expires_at"] = request.expires_at.isoformat()
         status, answer = self._ask("POST", "/v1/payments", body, key=request.reference)
@@ -107,6 +109,9 @@ class SandboxGateway:
             dead_after = moment(answer["dead_after"]) if answer["dead_after"] else None
             snapshot = self._snapshot(answer["payment"], payment.reference)
             return base.CloseResult(result, dead_after, snapshot)
+
+    def capture(self, payment: base.PaymentRef, key: str) -> base.Snapshot:
+        raise base.Refused("nothing here waits for a capture")
 
     def refund(self, request: base.RefundRequest) -> base.RefundSnapshot:
         body = {

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from simulator.signing import HEADER, signature
+from simulator.sandbox.signing import HEADER, signature
 from tests.bank import Bank
 
 #: Nothing is held for longer: a test that forgets to let go fails by itself.

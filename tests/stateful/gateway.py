@@ -85,6 +85,7 @@ class ScriptedGateway:
     """`payments.gateways.base.Gateway` over the bank in memory."""
 
     name = "scripted"
+    acknowledgement = base.Acknowledgement()
 
     def methods(self) -> Sequence[base.Capabilities]:
         kinds = {"qr": "qr", "redirect": "redirect", "card": "embedded"}
@@ -133,6 +134,9 @@ class ScriptedGateway:
             return refund_snapshot(known)
 
         return SCRIPT.call(look, request.reference)
+
+    def capture(self, payment: base.PaymentRef, key: str) -> base.Snapshot:
+        raise base.Refused("nothing here waits for a capture")
 
     def parse_notification(self, request: base.RawRequest) -> Sequence[base.NotificationHint]:
         if request.headers.get("signature") != SIGNATURE:

@@ -1,0 +1,1 @@
+"""Every adapter against its simulator over HTTP; what was charged is read from the ledger."""
