@@ -55,6 +55,11 @@ class Bank:
             "SANDBOX_WEBHOOK_SECRETS": self.webhook_secret,
         }
 
+    def keys(self, gateway: str) -> Path:
+        """What this gateway's desk hands out: keys and secrets, made when the bank started."""
+        assert self._folder is not None, "the bank makes them when it starts"
+        return Path(self._folder.name) / "keys" / gateway
+
     def start(self) -> Self:
         self._folder = self._folder or tempfile.TemporaryDirectory(prefix="bank-")
         command = [sys.executable, "-m", "simulator", "--port", str(self.port)]

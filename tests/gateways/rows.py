@@ -1,4 +1,4 @@
-"""What every adapter must come through: one row a trouble, one test or a reason for each gateway."""
+"""What every adapter must come through: a row a trouble, a test or a reason for each gateway."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
