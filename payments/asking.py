@@ -42,6 +42,12 @@ def query(payment: Payment, *, now: datetime) -> Answer:
     return _ask("query", payment, now, lambda gate: gate.query(reference_of(payment)))
 
 
+def capture(payment: Payment, *, now: datetime) -> Answer:
+    """Take what the shopper agreed to, under the key of this wish."""
+    key = payment.capture_key
+    return _ask("capture", payment, now, lambda gate: gate.capture(reference_of(payment), key))
+
+
 def close(payment: Payment, *, now: datetime) -> Answer:
     """Ask that it can never be paid; the gateway may say that it already was."""
     results: list[base.CloseResult] = []
@@ -49,7 +55,10 @@ def close(payment: Payment, *, now: datetime) -> Answer:
     def question(gate: base.Gateway) -> base.Snapshot:
         result = gate.close(reference_of(payment))
         results.append(result)
-        return result.snapshot or base.Snapshot(SNAPSHOT_AFTER_CLOSE[result.answer])
+        shown = result.snapshot or base.Snapshot(SNAPSHOT_AFTER_CLOSE[result.answer])
+        # Consent may stand at the gateway for hours more: closed is what nobody will capture.
+        unused = result.answer is base.CloseAnswer.CLOSED and shown.state is base.State.AUTHORIZED
+        return replace(shown, state=base.State.CLOSED) if unused else shown
 
     answer = _ask("close", payment, now, question)
     return Answer(answer.outcome, answer.at, results[0] if results else None)
@@ -120,6 +129,7 @@ def reference_of(payment: Payment) -> base.PaymentRef:
         created_at=first.created_at,
         gateway_id=first.gateway_order_id or "",
         request=stored_request(first) if first.request else None,
+        capture_sent=first.capture_wanted_at is not None,
         transaction_id=payment.gateway_transaction_id or "",
     )
 

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CLOSED = "closed"
     ABSENT = "absent"  # not found after the horizon: no request can be on its way any more
     PENDING = "pending"
+    AUTHORIZED = "authorized"  # the shopper agreed; the money moves when we capture
     NOT_FOUND = "not found"  # within the horizon: proves nothing
     UNKNOWN = "unknown"
 
@@ -34,6 +35,7 @@ class Move(StrEnum):
     BOOK = "book"  # settle the intent, or send the surplus back
     OPEN = "open"
     DOUBT = "doubt"
+    CAPTURE = "capture"  # want the money that the shopper agreed to
     DECLINE = "decline"
     CLOSE = "close"
     WATCH = "watch"  # ask again later, although our row looked final
@@ -56,19 +58,20 @@ class Outcome:
 
 BOOK, OPEN, DOUBT, DECLINE = Move.BOOK, Move.OPEN, Move.DOUBT, Move.DECLINE
 CLOSE, WATCH, REVIEW, STAY = Move.CLOSE, Move.WATCH, Move.REVIEW, Move.STAY
+TAKE = Move.CAPTURE
 
 COLUMNS = list(Kind)
 # fmt: off
 ROWS: dict[tuple[State, Role], list[Move]] = {
-    #                                 captured declined closed absent pending not found unknown
-    (State.CREATED, Role.LIVE):     [BOOK, DECLINE, CLOSE, CLOSE,  OPEN,  STAY, DOUBT],
-    (State.OPEN, Role.LIVE):        [BOOK, DECLINE, CLOSE, CLOSE,  STAY,  STAY, STAY],
-    (State.UNKNOWN, Role.LIVE):     [BOOK, DECLINE, CLOSE, CLOSE,  OPEN,  STAY, STAY],
-    (State.SUPERSEDED, Role.NONE):  [BOOK, DECLINE, CLOSE, CLOSE,  STAY,  STAY, STAY],
-    (State.CAPTURED, Role.SETTLING): [BOOK, REVIEW, STAY,  REVIEW, STAY,  STAY, STAY],
-    (State.SURPLUS, Role.NONE):     [BOOK, REVIEW,  STAY,  REVIEW, STAY,  STAY, STAY],
-    (State.DECLINED, Role.NONE):    [BOOK, STAY,    STAY,  STAY,   WATCH, STAY, STAY],
-    (State.CLOSED, Role.NONE):      [BOOK, STAY,    STAY,  STAY,   WATCH, STAY, STAY],
+    #                          captured declined closed absent pending authorized not found unknown
+    (State.CREATED, Role.LIVE):      [BOOK, DECLINE, CLOSE, CLOSE,  OPEN,  TAKE,  STAY, DOUBT],
+    (State.OPEN, Role.LIVE):         [BOOK, DECLINE, CLOSE, CLOSE,  STAY,  TAKE,  STAY, STAY],
+    (State.UNKNOWN, Role.LIVE):      [BOOK, DECLINE, CLOSE, CLOSE,  OPEN,  TAKE,  STAY, STAY],
+    (State.SUPERSEDED, Role.NONE):   [BOOK, DECLINE, CLOSE, CLOSE,  STAY,  STAY,  STAY, STAY],
+    (State.CAPTURED, Role.SETTLING): [BOOK, REVIEW,  STAY,  REVIEW, STAY,  STAY,  STAY, STAY],
+    (State.SURPLUS, Role.NONE):      [BOOK, REVIEW,  STAY,  REVIEW, STAY,  STAY,  STAY, STAY],
+    (State.DECLINED, Role.NONE):     [BOOK, STAY,    STAY,  STAY,   WATCH, WATCH, STAY, STAY],
+    (State.CLOSED, Role.NONE):       [BOOK, STAY,    STAY,  STAY,   WATCH, WATCH, STAY, STAY],
 }
 # fmt: on
 TABLE = {
@@ -93,6 +96,7 @@ def outcome_of(
     kinds = {
         base.State.CAPTURED: Kind.CAPTURED,
         base.State.PENDING: Kind.PENDING,
+        base.State.AUTHORIZED: Kind.AUTHORIZED,
         base.State.DECLINED: Kind.DECLINED,
         base.State.CLOSED: Kind.CLOSED,
         base.State.NOT_FOUND: Kind.NOT_FOUND,

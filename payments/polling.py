@@ -48,6 +48,8 @@ def ask_now(reference: str, *, now: datetime, source: str) -> Payment:
         row = _resume(payment, now=now)
     elif payment.close_wanted_at is not None and not payment.is_final:
         row = _close(payment, now=now, source=source)
+    elif payment.can_be_captured(now):
+        row = capture(payment, now=now)
     else:
         row = _query(payment, now=now, source=source)
     if source in OWN_RHYTHM:
@@ -67,11 +69,30 @@ def _read(reference: str) -> Payment:
 def _query(payment: Payment, *, now: datetime, source: str) -> Payment:
     answer = asking.query(payment, now=now)
     failpoints.reach("poll.answered")
-    return record_outcome(
+    row = record_outcome(
         reference=(payment.same_attempt_as or payment).reference,
         outcome=answer.outcome,
         source=source,
         now=answer.at,
+    )
+    return capture(row, now=answer.at) if row.can_be_captured(answer.at) else row
+
+
+def capture(payment: Payment, *, now: datetime) -> Payment:
+    """Take the money that the shopper agreed to: once per wish, however often it is sent."""
+    with transaction.atomic(durable=True):
+        intent = PaymentIntent.objects.lock().get(pk=payment.intent_id)
+        row = Payment.objects.select_related("intent").get(pk=payment.pk)
+        if intent.closed_at is not None or not row.can_be_captured(now):
+            return row
+        # Verdicts of older questions ("closed") lose their say: from here on money may come.
+        row.count_send(now)
+        row.lease(now, settings.PAYMENT_LEASE_SECONDS)
+        row.next_poll_at = row.lease_until
+        row.save()
+    answer = asking.capture(row, now=now)
+    return record_outcome(
+        reference=row.reference, outcome=answer.outcome, source="answer", now=answer.at
     )
 
 

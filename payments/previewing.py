@@ -30,6 +30,7 @@ class AnswerPreview:
 NOTHING = "nothing"
 WOULD = {
     Move.OPEN: "the payment becomes open: the shopper can pay",
+    Move.CAPTURE: "the shopper agreed: the money is taken",
     Move.DOUBT: "the payment becomes unknown: its answer was lost",
     Move.DECLINE: "the payment ends: declined",
     Move.CLOSE: "the payment ends: closed, it can never be paid",

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from payments import booking, registry, reviews
 from payments.gateways import base
-from payments.models import Payment
+from payments.models import Payment, PaymentIntent
 from payments.models.desk import ReviewKind
 from payments.models.payment import Role, State
 from payments.outcomes import Kind, Move, Outcome, decide
@@ -82,6 +82,8 @@ def _record(
         trail = Trail(intent.order_reference, source, now, actor)
         _fill_in(payment, outcome, source)
         move = decide(payment, outcome)
+        if move is Move.CAPTURE:
+            _want_capture(payment, intent, trail)
         if move is Move.BOOK:
             booking.book(intent, payments, payment, outcome.snapshot, trail)
         else:
@@ -132,11 +134,11 @@ def _move(
     trail: Trail,
 ) -> None:
     """Every move but booking money."""
-    arrows = {Move.OPEN: "open", Move.DOUBT: "unknown"}
+    arrows = {Move.OPEN: "open", Move.DOUBT: "unknown", Move.CAPTURE: "open"}
     ends = {Move.DECLINE: "declined", Move.CLOSE: "closed"}
     if move in ends:
         trail.step(payment, ends[move], outcome.note or outcome.kind.value)
-    elif move in arrows:
+    elif move in arrows and payment.state != arrows[move]:
         trail.step(payment, arrows[move], outcome.note)
     elif move is Move.REVIEW:
         _review(payment, outcome, trail)
@@ -150,12 +152,22 @@ def _move(
         tell_end(trail, payment, payments)
 
 
+def _want_capture(payment: Payment, intent: PaymentIntent, trail: Trail) -> None:
+    """The wish is on disk before the money is taken; what is being closed is not taken."""
+    if payment.close_wanted_at is not None or intent.closed_at is not None:
+        return
+    payment.want_capture(trail.now)
+    payment.next_poll_at = trail.now  # whoever asked takes it at once, else the sweep does
+
+
 def _fill_in(payment: Payment, outcome: Outcome, source: str) -> None:
     """Keep what the gateway told beside its verdict, whatever the table does with it."""
     snapshot = outcome.snapshot
     payment.last_error = outcome.note[:200] if outcome.kind is Kind.UNKNOWN else ""
     if source == "answer" and outcome.asked_send_count == payment.send_count:
         payment.lease_until = None  # the create is answered: others may talk about it
+    if outcome.operation == "capture" and outcome.kind is Kind.PENDING:
+        payment.capture_wanted_at = None  # it took nothing and never will: a new wish, a new key
     if snapshot is None:
         return
     payment.note = snapshot.note[:200]
@@ -189,7 +201,7 @@ def plan_next_ask(payment: Payment, now: datetime) -> None:
     """
     planned = now + timedelta(seconds=poll_pause(payment))
     due = payment.next_poll_at
-    payment.next_poll_at = due if due is not None and now < due < planned else planned
+    payment.next_poll_at = due if due is not None and now <= due < planned else planned
 
 
 def poll_pause(payment: Payment) -> float:

@@ -38,6 +38,8 @@ class Role(models.TextChoices):
     SETTLING = "settling"  # the one capture that pays the intent, for ever
 
 
+#: A shopper whose capture was refused agrees anew; nobody does so for ever.
+CAPTURES_MAX = 5
 WAITING = [State.CREATED, State.OPEN, State.UNKNOWN]
 UNSETTLED = [*WAITING, State.SUPERSEDED]
 UNPAID = [*UNSETTLED, State.DECLINED, State.CLOSED]
@@ -124,6 +126,9 @@ class Payment(models.Model):
     sent_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     close_wanted_at = models.DateTimeField(null=True)
+    # The shopper agreed and we want the money; each further wish has its own key.
+    capture_wanted_at = models.DateTimeField(null=True)
+    capture_count = models.PositiveIntegerField(default=0)
     dead_after = models.DateTimeField(null=True)
     # Asking: driven by these columns, not by messages that must survive.
     next_poll_at = models.DateTimeField(null=True)
@@ -224,6 +229,26 @@ class Payment(models.Model):
             and now < self.expires_at
         )
 
+    def can_be_captured(self, now: datetime) -> bool:
+        """The shopper agreed, we still want it, and nobody is at it."""
+        return (
+            self.role == Role.LIVE
+            and self.capture_wanted_at is not None
+            and self.close_wanted_at is None
+            and not self.is_leased(now)
+        )
+
+    @property
+    def capture_key(self) -> str:
+        """The same for each repeat of one wish: taken once, however often it is sent."""
+        return f"{self.reference}-{self.capture_count}"
+
+    def want_capture(self, now: datetime) -> None:
+        """Take what the shopper agreed to; a wish that is under way stays as it is."""
+        if self.capture_wanted_at is None and self.capture_count < CAPTURES_MAX:
+            self.capture_wanted_at = now
+            self.capture_count += 1
+
     def not_found_is_final(self, now: datetime, horizon: timedelta) -> bool:
         """No request of ours can still be on its way, and no link can still be paid."""
         return now >= (self.sent_at or self.created_at) + horizon
@@ -284,6 +309,7 @@ class Payment(models.Model):
     def _end(self, now: datetime) -> None:
         self.ended_at = now
         self.next_poll_at = self.lease_until = self.close_wanted_at = None
+        self.capture_wanted_at = None
 
     def note_capture(self, *, amount_minor: int, currency: str, at: datetime, **ids: Any) -> None:
         """Book what the gateway took; the transaction id makes it this row's own."""

@@ -40,6 +40,13 @@ def steps(world: World, bank: Bank, rules: Rules) -> Steps:
             lost = world.with_attempt(i, wire=attempt.wire - 1)
             yield f"the create of {name} gets lost on its way", lost, True
             yield from _create(lost, i, bank, rules)
+        if attempt.capture_wire:
+            lost = world.with_attempt(i, capture_wire=attempt.capture_wire - 1)
+            yield f"the capture of {name} gets lost on its way", lost, True
+            yield from _capture(lost, i, bank)
+        if attempt.bank == "agreed":
+            lapsed = world.with_attempt(i, bank="closed")
+            yield f"what the shopper agreed to with {name} lapses", lapsed, True
         if attempt.bank == "open":
             yield from _pay(world, i, bank)
             yield f"{name} runs out at the bank", world.with_attempt(i, bank="closed"), True
@@ -66,6 +73,10 @@ def _second_object(attempt: Attempt, bank: Bank, rules: Rules) -> bool:
 
 
 def _pay(world: World, i: int, bank: Bank) -> Steps:
+    if bank.methods[i].waits:
+        agreed = world.with_attempt(i, bank="agreed")
+        yield f"the shopper agrees to pay {bank.methods[i].name}", agreed, False
+        return
     for amount in bank.amounts:
         paid = world.with_attempt(i, bank="paid", takings=(Taking(amount),))
         how = "" if amount == OWED else " with the wrong amount"
@@ -94,6 +105,22 @@ def _create(world: World, i: int, bank: Bank, rules: Rules) -> Steps:
             yield from _answered(world, i, turned_away, Kind.DECLINED if final else Kind.UNKNOWN)
 
 
+def _capture(world: World, i: int, bank: Bank) -> Steps:
+    """What was agreed to is taken once, however often the capture arrives."""
+    attempt, name = world.attempts[i], bank.methods[i].name
+    if attempt.bank != "agreed":
+        yield from _answered(world, i, f"the bank answers the capture of {name}: {attempt.bank}")
+        return
+    taken = world.with_attempt(i, bank="paid", takings=(Taking(OWED),))
+    yield from _answered(taken, i, f"the bank captures {name}")
+    if bank.refuses:
+        # Its key is used up: a repeat that is still on its way gets the same no.
+        again = world.with_attempt(i, bank="open", capture_wire=0)
+        yield from _answered(
+            again, i, f"the bank cannot capture {name}: the shopper must agree anew"
+        )
+
+
 def _answered(world: World, i: int, text: str, kind: str = "") -> Steps:
     """The answer reaches the process that waits, or is lost."""
     yield f"{text} (nobody hears it)", world, True
@@ -103,13 +130,17 @@ def _answered(world: World, i: int, text: str, kind: str = "") -> Steps:
         yield f"{text}", world.with_attempt(i, sender=answer), True
 
 
-def close(world: World, i: int, bank: Bank) -> tuple[World, str, str]:
+def close(world: World, i: int, bank: Bank, rules: Rules) -> tuple[World, str, str]:
     """(world, the close's answer, the kind of outcome) of a close that arrives."""
     attempt, method = world.attempts[i], bank.methods[i]
     if not attempt.bank:
         kind = kind_of(attempt)
         refusing = attempt.refusing or method.remembers
         return world.with_attempt(i, refusing=refusing), "not found", kind
+    if method.waits and attempt.bank in ("open", "agreed"):
+        if attempt.capture_wanted and rules.on("capture-in-doubt"):
+            return world, "not closable", kind_of(attempt)
+        return world, "closed", Kind.CLOSED  # nothing happens there: nobody captures it any more
     if attempt.bank == "open":
         if not method.closable:
             return world, "not closable", Kind.PENDING

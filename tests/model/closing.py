@@ -76,7 +76,7 @@ def _closing(world: World, talk: Talk, scene: Scene, rules: Rules) -> Steps:
     if scene.crashes:
         yield "the process that cancels dies", gone, False
     if talk.stage == "close":
-        yield from close_sent(world, talk, scene)
+        yield from close_sent(world, talk, scene, rules)
     elif talk.stage == "told":
         for after in funnel.record(gone, talk, rules):
             retire = talk.close == "not closable" and after.attempts[talk.attempt].role == Role.LIVE

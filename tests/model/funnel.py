@@ -34,15 +34,25 @@ def _move(world: World, talk: Talk, move: Move, rules: Rules) -> Told | None:
     i, row = talk.attempt, world.attempts[talk.attempt]
     arrow = {Move.OPEN: "open", Move.DOUBT: "unknown", Move.DECLINE: "declined",
              Move.CLOSE: "closed"}.get(move)  # fmt: skip
+    if move is Move.CAPTURE and row.state != State.OPEN:
+        arrow = "open"
     if arrow and not rules.arrow(row.state, arrow):
         return None
     if move in (Move.DECLINE, Move.CLOSE):
         state = State.DECLINED if move is Move.DECLINE else State.CLOSED
         if row.role == Role.SETTLING:
             world = world.with_taking(i, 0, "")  # only without "no-demotion"
-        world = world.with_attempt(i, state=state, role=Role.NONE, polled=False, close_wanted=False)
+        world = world.with_attempt(
+            i, state=state, role=Role.NONE, polled=False, close_wanted=False, capture_wanted=False
+        )
         return world, ended(world)
-    changes: dict[str, object] = {"shown": row.shown or talk.kind == Kind.PENDING}
+    told = talk.kind in (Kind.PENDING, Kind.AUTHORIZED)
+    changes: dict[str, object] = {"shown": row.shown or told}
+    if talk.who == "capture" and talk.kind == Kind.PENDING:
+        changes["capture_wanted"] = False  # it took nothing and never will
+    closing = row.close_wanted or world.closed
+    if move is Move.CAPTURE and not (closing and rules.on("capture-or-close")):
+        changes["capture_wanted"] = True
     if arrow:
         changes["state"] = State(arrow)
     if not row.is_final or move is Move.WATCH:
@@ -115,7 +125,12 @@ def _settle(world: World, i: int, t: int, is_twin: bool, rules: Rules) -> Told |
         if not rules.arrow(world.attempts[i].state, "captured"):
             return None
         world = world.with_attempt(
-            i, state=State.CAPTURED, role=Role.SETTLING, polled=False, close_wanted=False
+            i,
+            state=State.CAPTURED,
+            role=Role.SETTLING,
+            polled=False,
+            close_wanted=False,
+            capture_wanted=False,
         )
     return world.with_taking(i, t, State.CAPTURED), (Fact("captured"),)
 
@@ -126,7 +141,12 @@ def _send_back(world: World, talk: Talk, t: int, is_twin: bool, rules: Rules) ->
         if not rules.arrow(world.attempts[i].state, "surplus"):
             return None
         world = world.with_attempt(
-            i, state=State.SURPLUS, role=Role.NONE, polled=False, close_wanted=False
+            i,
+            state=State.SURPLUS,
+            role=Role.NONE,
+            polled=False,
+            close_wanted=False,
+            capture_wanted=False,
         )
     world = world.with_taking(i, t, State.SURPLUS)
     world, facts = _adopt_refunds(world, talk, rules)

@@ -44,6 +44,12 @@ GUARDS: dict[str, Guard] = {
         "a success counts in every state of the row", ("left",)),
     "no-demotion": Guard(
         "nothing demotes a success", ("one",)),
+    # --- money that waits for our capture
+    "capture-or-close": Guard(
+        "what is being closed is not captured, and a capture that leaves ages older verdicts",
+        ("consent",)),
+    "capture-in-doubt": Guard(
+        "a close is certain only where no capture was sent", ("consent",)),
     # --- booking
     "lock": Guard(
         "one transaction at a time decides about an intent", ("switch",), "index"),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from orders.models.order import OrderState
 from payments.models.payment import Role, State
+from payments.outcomes import Kind
 from tests.model.bank import Bank
 from tests.model.scene import Scene
 from tests.model.world import OWED, Attempt, Method, Order, Taking, World
@@ -11,6 +12,7 @@ from tests.model.world import OWED, Attempt, Method, Order, Taking, World
 QR = Method("qr", closable=True, remembers=True)
 CARD = Method("card", closable=True, charges=True)
 REDIRECT = Method("redirect", closable=False)
+CONSENT = Method("consent", closable=True, waits=True)
 
 SETTLED = Taking(OWED, State.CAPTURED)
 OPEN = Attempt(State.OPEN, Role.LIVE, send_count=1, shown=True, polled=True, bank="open")
@@ -47,6 +49,9 @@ ALL = (
     Scene("same", "from a QR code back to a redirect that was left and is not dead",
           Bank((REDIRECT, QR, REDIRECT), refuses=True),
           switches=True, begins=LEFT, floor=15_000),
+    Scene("consent", "a wallet that only agrees and whose money we capture; cancel or expiry",
+          Bank((CONSENT,), refuses=True),
+          cancels=True, floor=25_000),
     Scene("amounts", "right and wrong amounts, on two attempts",
           Bank((QR, CARD), amounts=(1, OWED)),
           floor=20_000),
@@ -88,6 +93,7 @@ WIDER = (
     replace(SCENES["one"], sends=3, asks=3),
     replace(SCENES["switch"], sends=2),
     replace(SCENES["left"], deaf=1),
+    replace(SCENES["consent"], bank=Bank((CONSENT, QR)), cancels=False, switches=True),
     replace(SCENES["amounts"], switches=True),
     replace(SCENES["cancel"], deaf=2),
     replace(SCENES["staff"], deaf=2, refunds=("working", "failed", "late")),
@@ -98,5 +104,7 @@ WIDER = (
 )
 LARGE = SCENES | {scene.name: scene for scene in WIDER}
 
-#: Cells of the product's table that no scenario can reach, with the reason. There is none.
-UNREACHED: dict[tuple[str, str, str], str] = {}
+#: Cells of the product's table that no scenario reaches, with the reason.
+UNREACHED: dict[tuple[str, str, str], str] = {
+    (State.SURPLUS, Role.NONE, Kind.AUTHORIZED): "two methods, one by consent: the nightly form",
+}

@@ -83,10 +83,12 @@ def born(world: World, i: int, rules: Rules) -> World | None:
 
 def _sender(world: World, i: int, scene: Scene, rules: Rules) -> Steps:
     attempt, name = world.attempts[i], scene.bank.methods[i].name
-    gone = world.with_attempt(i, sender="")
+    gone = world.with_attempt(i, sender="", captures=False)
     if scene.crashes:
         yield f"the process that opens {name} dies", gone, False
-    if attempt.sender == "committed":
+    if attempt.captures:
+        yield from _capturing(world, i, scene, rules)
+    elif attempt.sender == "committed":
         sent = world.with_attempt(i, sender="waiting", wire=attempt.wire + 1)
         yield f"the create of {name} is sent", sent, True
     elif attempt.sender == "waiting":
@@ -100,6 +102,23 @@ def _sender(world: World, i: int, scene: Scene, rules: Rules) -> Steps:
         )  # fmt: skip
         for after in _answer(gone, answer, rules):
             yield f"the answer about {name} is recorded: {attempt.sender}", after, True
+
+
+def _capturing(world: World, i: int, scene: Scene, rules: Rules) -> Steps:
+    attempt, name = world.attempts[i], scene.bank.methods[i].name
+    gone = world.with_attempt(i, sender="", captures=False)
+    if attempt.sender == "committed":
+        sent = world.with_attempt(i, sender="waiting", capture_wire=attempt.capture_wire + 1)
+        yield f"the capture of {name} is sent", sent, True
+    elif attempt.sender == "waiting":
+        silence = Talk("capture", i, "told", Kind.UNKNOWN, attempt.send_count)
+        for after in funnel.record(gone, silence, rules):
+            yield f"no answer to the capture of {name} in time: recorded", after, True
+    else:
+        answer = Talk("capture", i, "told", attempt.sender, attempt.send_count,
+                      len(attempt.takings), settled=world.settling is not None)  # fmt: skip
+        for after in funnel.record(gone, answer, rules):
+            yield f"the answer to the capture of {name} is recorded: {attempt.sender}", after, True
 
 
 def _answer(world: World, talk: Talk, rules: Rules) -> Iterator[World]:
@@ -138,7 +157,7 @@ def _switching(world: World, talk: Talk, scene: Scene, rules: Rules) -> Steps:
     if scene.crashes:
         yield "the process that switches dies", gone, False
     if talk.stage == "close":
-        yield from close_sent(world, talk, scene)
+        yield from close_sent(world, talk, scene, rules)
     elif talk.stage == "told":
         for after in funnel.record(gone, talk, rules):
             yield (
@@ -150,12 +169,12 @@ def _switching(world: World, talk: Talk, scene: Scene, rules: Rules) -> Steps:
         yield f"the switch leaves {name}", _open_other(gone, talk, scene, rules), True
 
 
-def close_sent(world: World, talk: Talk, scene: Scene, *, must: bool = True) -> Steps:
+def close_sent(world: World, talk: Talk, scene: Scene, rules: Rules, *, must: bool = True) -> Steps:
     """A close reaches the bank; its answer comes back or is lost."""
     i, gone = talk.attempt, world.without(talk)
     name = scene.bank.methods[i].name
     asked = world.attempts[i].send_count
-    after, close, kind = the_bank.close(gone, i, scene.bank)
+    after, close, kind = the_bank.close(gone, i, scene.bank, rules)
     told = Talk(
         talk.who, i, "told", kind, asked, len(after.attempts[i].takings),
         the_bank.shown_backs(after, i), close, after.settling is not None,

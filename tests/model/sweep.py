@@ -13,6 +13,8 @@ from tests.model.world import Fact, Refund, Talk, World
 
 Steps = Iterator[tuple[str, World, bool]]
 #: The bank's last words: a row that knows them learns nothing from a stale copy.
+#: How often one attempt is captured at most, repeats included.
+CAPTURES = 2
 FINAL_WORDS = (Kind.CAPTURED, Kind.CLOSED, Kind.DECLINED)
 
 
@@ -20,6 +22,7 @@ def steps(world: World, scene: Scene, rules: Rules) -> Steps:
     for i, attempt in enumerate(world.attempts):
         if attempt.has_row:
             yield from _resume(world, i, scene, rules)
+            yield from _take(world, i, scene, rules)
             yield from _ask(world, i, scene, rules)
             yield from _believe(world, i, scene, rules)
     yield from _close(world, scene, rules)
@@ -37,6 +40,24 @@ def _resume(world: World, i: int, scene: Scene, rules: Rules) -> Steps:
     if waits and row.polled and row.send_count < scene.sends and rules.on("poller"):
         again = world.with_attempt(i, send_count=row.send_count + 1, sender="committed")
         yield f"the sweep is about to send {scene.bank.methods[i].name} again", again, True
+
+
+def _take(world: World, i: int, scene: Scene, rules: Rules) -> Steps:
+    """Whoever heard that the shopper agreed, or the sweep: the capture is on disk, then sent."""
+    row = world.attempts[i]
+    free = row.role == Role.LIVE and row.capture_wanted and not row.sender
+    closing = row.close_wanted or world.closed
+    if not free or (closing and rules.on("capture-or-close")):
+        return
+    if row.capture_tries < CAPTURES and rules.on("poller"):
+        sent = world.with_attempt(
+            i,
+            send_count=row.send_count + rules.on("capture-or-close"),
+            capture_tries=row.capture_tries + 1,
+            sender="committed",
+            captures=True,
+        )
+        yield f"the capture of {scene.bank.methods[i].name} is on disk", sent, True
 
 
 def question(world: World, i: int) -> Talk:
@@ -94,12 +115,12 @@ def _close(world: World, scene: Scene, rules: Rules) -> Steps:
         if wanted and row.polled and not row.sender and rules.on("poller"):
             talk = Talk("sweep", i, "close")
             useful = _brings_something(world, i, scene, rules)
-            yield from close_sent(world.with_talk(talk), talk, scene, must=useful)
+            yield from close_sent(world.with_talk(talk), talk, scene, rules, must=useful)
 
 
 def _brings_something(world: World, i: int, scene: Scene, rules: Rules) -> bool:
     """Whether another close would change anything, at the bank or here."""
-    after, close, _ = the_bank.close(world, i, scene.bank)
+    after, close, _ = the_bank.close(world, i, scene.bank, rules)
     if after != world or close == "not closable":
         return True
     return next(funnel.record(world, question(world, i), rules)) != world

@@ -23,6 +23,7 @@ class Method(NamedTuple):
     closable: bool = True  # an open payment can be closed before its time limit
     remembers: bool = False  # a close for a reference not seen yet refuses its later create
     charges: bool = False  # the create itself may take the money
+    waits: bool = False  # the shopper only agrees: the money moves when we capture
 
 
 class Taking(NamedTuple):
@@ -40,14 +41,18 @@ class Attempt(NamedTuple):
     send_count: int = 0
     shown: bool = False  # the presentation is known: never sent again
     close_wanted: bool = False
+    capture_wanted: bool = False
     polled: bool = False  # next_poll_at is set
     # The bank's:
-    bank: str = ""  # "", open, paid, declined, closed
+    bank: str = ""  # "", open, agreed, paid, declined, closed
     refusing: bool = False  # closed before it was seen
     wire: int = 0  # create requests that have not arrived yet
+    capture_wire: int = 0  # and captures
     takings: tuple[Taking, ...] = ()
     # The process that sends it: "", committed, waiting, or the kind of its answer.
     sender: str = ""
+    captures: bool = False  # what it sends is a capture
+    capture_tries: int = 0
 
     @property
     def is_final(self) -> bool:
@@ -200,6 +205,7 @@ class World(NamedTuple):
 
 KIND_OF_BANK = {
     "open": Kind.PENDING,
+    "agreed": Kind.AUTHORIZED,
     "paid": Kind.CAPTURED,
     "declined": Kind.DECLINED,
     "closed": Kind.CLOSED,

@@ -103,6 +103,17 @@ class Bank:
             self._try_card(account)
         return account
 
+    def capture(self, reference: str) -> Account | None:
+        """Take what the shopper agreed to, once; or say that nothing was agreed to."""
+        account = self.find(reference)
+        if account and account.state is base.State.AUTHORIZED:
+            refused, self.next_card_is_refused = self.next_card_is_refused, False
+            if refused:
+                account.state, account.note = base.State.PENDING, "the wallet is empty"
+            else:
+                self._charge(account, account.request.amount_minor, account.request.currency)
+        return account
+
     def close(self, reference: str, method: str) -> tuple[base.CloseAnswer, Account | None]:
         account = self.find(reference)
         if account is None:
@@ -111,6 +122,8 @@ class Bank:
             return base.CloseAnswer.NOT_FOUND, None
         if account.charges:
             return base.CloseAnswer.ALREADY_PAID, account
+        if account.request.method == "consent":
+            return base.CloseAnswer.CLOSED, account  # nothing happens there: nobody captures it
         if account.state is base.State.PENDING:
             if account.request.method == "redirect" or account.in_process:
                 return base.CloseAnswer.NOT_CLOSABLE, account
@@ -163,7 +176,11 @@ class Bank:
 
     def pay(self, account: Account, amount_minor: int | None = None) -> None:
         request = account.request
-        self._charge(account, amount_minor or request.amount_minor, request.currency)
+        if request.method == "consent":
+            account.state = base.State.AUTHORIZED
+            self._tell("payment.authorized", account)
+        else:
+            self._charge(account, amount_minor or request.amount_minor, request.currency)
 
     def pay_slowly(self, account: Account) -> None:
         """The shopper's yes counts; the money comes when it comes, also after the time limit."""
@@ -203,7 +220,8 @@ class Bank:
     def find(self, reference: str) -> Account | None:
         """The object as it is now: one whose time is over is closed."""
         account = self.accounts.get(reference)
-        waiting = account and account.state is base.State.PENDING and not account.in_process
+        unpaid = (base.State.PENDING, base.State.AUTHORIZED)
+        waiting = account and account.state in unpaid and not account.in_process
         if account and waiting and self.clock.now >= account.request.expires_at:
             account.state = base.State.CLOSED
         return account
@@ -264,7 +282,9 @@ class Bank:
                 request.order_reference,
                 request.method,
             )
-            if account and same and account.state is base.State.PENDING:
+            # Consent is not money: what we closed nobody captures, whatever the page shows.
+            dead = request.method == "consent"
+            if account and same and account.state is base.State.PENDING and not dead:
                 self.complaints.append(
                     f"{request.reference} was opened beside {other}, which can still be paid"
                 )

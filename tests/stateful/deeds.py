@@ -29,7 +29,7 @@ spans = st.sampled_from([1, 4, 4, 13, 13, 31, 31, 61, 61, 301])
 long_spans = st.sampled_from([901, 1801, 2101, 7201])
 #: Most people come at once, some after a while.
 waits = st.sampled_from([0, 0, 0, 0, 4, 13, 13, 61])
-methods = st.sampled_from(["qr", "redirect", "card"])
+methods = st.sampled_from(["qr", "redirect", "card", "consent"])
 percents = st.sampled_from([30, 60, 100, 100])
 #: Far more than there are deeds, so that each is as likely as it is said to be.
 NUMBERS = 10_000

@@ -16,7 +16,8 @@ from tests.stateful.clock import Clock
 
 T = TypeVar("T")
 SIGNATURE = "signed by the bank"
-LIFETIMES = {"qr": 900, "redirect": 1800, "card": 900}
+LIFETIMES = {"qr": 900, "redirect": 1800, "card": 900, "consent": 900}
+KINDS = {"qr": "qr", "redirect": "redirect", "card": "embedded", "consent": "redirect"}
 
 
 class PowerCut(BaseException):
@@ -88,12 +89,12 @@ class ScriptedGateway:
     acknowledgement = base.Acknowledgement()
 
     def methods(self) -> Sequence[base.Capabilities]:
-        kinds = {"qr": "qr", "redirect": "redirect", "card": "embedded"}
         return [
             base.Capabilities(
                 method=method,
                 title=method,
-                presentations=(kinds[method],),
+                presentations=(KINDS[method],),
+                merchant_captures=method == "consent",
                 lifetime=timedelta(seconds=seconds),
                 not_found_final_after=timedelta(seconds=seconds + 300),
             )
@@ -117,6 +118,8 @@ class ScriptedGateway:
             answer, account = SCRIPT.bank.close(payment.reference, payment.method)
             if account is None:
                 return base.CloseResult(answer)
+            if payment.capture_sent and answer is base.CloseAnswer.CLOSED:
+                answer = base.CloseAnswer.NOT_CLOSABLE  # it may be on its way
             until = account.request.expires_at
             dead_after = until if answer is base.CloseAnswer.NOT_CLOSABLE else None
             return base.CloseResult(answer, dead_after, snapshot(account))
@@ -136,7 +139,13 @@ class ScriptedGateway:
         return SCRIPT.call(look, request.reference)
 
     def capture(self, payment: base.PaymentRef, key: str) -> base.Snapshot:
-        raise base.Refused("nothing here waits for a capture")
+        def take() -> base.Snapshot:
+            account = SCRIPT.bank.capture(payment.reference)
+            if account is None:
+                return base.Snapshot(base.State.NOT_FOUND, reference=payment.reference)
+            return snapshot(account)
+
+        return SCRIPT.call(take, payment.reference)
 
     def parse_notification(self, request: base.RawRequest) -> Sequence[base.NotificationHint]:
         if request.headers.get("signature") != SIGNATURE:
@@ -162,7 +171,7 @@ def shown(reference: str) -> base.Snapshot:
 
 def snapshot(account: Account) -> base.Snapshot:
     request = account.request
-    kind = {"qr": "qr", "redirect": "redirect", "card": "embedded"}[request.method]
+    kind = KINDS[request.method]
     return base.Snapshot(
         state=account.state,
         gateway_id=f"id-{account.reference}",

@@ -33,7 +33,7 @@ from shop.problems import Problem
 from tests.factories import place
 from tests.stateful import hearing
 from tests.stateful.clock import BEGINNING
-from tests.stateful.gateway import SCRIPT, SIGNATURE, Fate, PowerCut
+from tests.stateful.gateway import LIFETIMES, SCRIPT, SIGNATURE, Fate, PowerCut
 
 #: Above it a second person approves: a piece costs 19.99, so that two pieces wait.
 APPROVAL_LIMIT_MINOR = 2500
@@ -145,12 +145,21 @@ def day_of(number: int) -> date:
 
 
 @contextmanager
-def opened(shop: Shop, settings: Any) -> Iterator[None]:
-    """The shop over the bank in memory, with the story's clock and no Redis."""
+def scripted(settings: Any) -> Iterator[None]:
+    """The shop's gateway is the bank in memory, which has forgotten everything."""
     settings.PAYMENT_GATEWAYS = {
         "scripted": {"adapter": "tests.stateful.gateway.ScriptedGateway", "options": {}}
     }
-    settings.PAYMENT_METHODS = {m: ("scripted", m) for m in ("qr", "redirect", "card")}
+    settings.PAYMENT_METHODS = {m: ("scripted", m) for m in LIFETIMES}
+    SCRIPT.restart()
+    _forget_adapters()
+    yield
+    _forget_adapters()
+
+
+@contextmanager
+def opened(shop: Shop, settings: Any) -> Iterator[None]:
+    """The shop over the bank in memory, with the story's clock and no Redis."""
     settings.OUTBOX_SUBSCRIBERS = hearing.SUBSCRIBERS
     settings.REFUND_APPROVAL_LIMIT_MINOR = {"EUR": APPROVAL_LIMIT_MINOR}
     settings.ORDER_LIFETIME = timedelta(hours=2)
@@ -166,16 +175,14 @@ def opened(shop: Shop, settings: Any) -> Iterator[None]:
             if not isinstance(error, hearing.Stumble):
                 shop.troubles.append(f"{event} {known} {error!r}")
 
-    with pytest.MonkeyPatch.context() as patch:
+    with scripted(settings), pytest.MonkeyPatch.context() as patch:
         for module in (asking, refunding, sweeping, breaker, sweeps):
             patch.setattr(module, "time", SCRIPT.clock)
         patch.setattr(failpoints, "reach", reach)
         patch.setattr(sweeping, "log", Log())
         patch.setattr(outbox, "log", Log())
         patch.setattr(courtesy.pause, "active", lambda: True)
-        _forget_adapters()
         yield
-    _forget_adapters()
 
 
 def _forget_adapters() -> None:
