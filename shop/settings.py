@@ -198,7 +198,7 @@ FAILPOINTS = env.flag("FAILPOINTS", default=False)
 OUTBOX_SUBSCRIBERS = SUBSCRIBERS
 OUTBOX_LOCK = "payments.services.lock_intent"
 # What an order reference owes: payments asks when it has to write a lost attempt anew.
-ORDER_OWES = "shop.books.owed"
+WHAT_IS_OWED = "shop.books.owed"
 OUTBOX_ON_STUCK = "payments.services.review_stuck_message"
 
 # --- Payments ----------------------------------------------------------------------------------

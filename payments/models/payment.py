@@ -5,91 +5,17 @@ Transition bodies are pure: they set fields of the row and nothing else. Only
 """
 
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from django.contrib.postgres.indexes import BrinIndex
-from django.db import models, transaction
+from django.db import models
 from django.db.models import F, Q
 from django_fsm import FSMField, transition
 
-from payments.models.intent import PaymentIntent
-from shop import hot
+from payments.models.payment_queries import PaymentQuerySet
+from payments.models.payment_states import CAPTURES_MAX, UNPAID, UNSETTLED, WAITING, Role, State
 
-
-class State(models.TextChoices):
-    """Where an attempt stands."""
-
-    CREATED = "created"  # on disk; the gateway has not answered yet
-    OPEN = "open"  # the shopper can pay
-    UNKNOWN = "unknown"  # the gateway's answer was lost
-    SUPERSEDED = "superseded"  # replaced, not proven dead: money may still arrive
-    CAPTURED = "captured"  # pays the intent
-    SURPLUS = "surplus"  # any other captured money: on its way back
-    DECLINED = "declined"  # the gateway's final no
-    CLOSED = "closed"  # the gateway's final: can never be paid
-
-
-class Role(models.TextChoices):
-    """What an attempt means to its intent."""
-
-    NONE = "none"
-    LIVE = "live"  # the one attempt that the shopper can pay now
-    SETTLING = "settling"  # the one capture that pays the intent, for ever
-
-
-#: A shopper whose capture was refused agrees anew; nobody does so for ever.
-CAPTURES_MAX = 5
-WAITING = [State.CREATED, State.OPEN, State.UNKNOWN]
-UNSETTLED = [*WAITING, State.SUPERSEDED]
-UNPAID = [*UNSETTLED, State.DECLINED, State.CLOSED]
-
-
-class PaymentQuerySet(models.QuerySet["Payment"]):
-    """Questions about many attempts."""
-
-    def unsettled(self) -> "PaymentQuerySet":
-        """Attempts on which money may still arrive, as far as we know."""
-        return self.filter(state__in=UNSETTLED)
-
-    def under_lock(self, reference: str) -> "list[Payment]":
-        """Every payment of this one's intent, oldest first, with the intent locked: one query.
-
-        The intent's row is locked before its payments' rows, whose newest versions are read
-        only then. A row that was born while this query waited is missing from its snapshot;
-        the intent's version tells, and the rows are read again.
-        """
-        found = hot.rows(_under_lock(), [reference], Payment, PaymentIntent)
-        if not found:
-            raise Payment.DoesNotExist(reference)
-        intent, rows = found[0][1], [row for row, _ in found]
-        for row in rows:
-            row.intent = intent
-        if intent.version != max(row.born_version for row in rows):
-            rows = list(intent.payments.select_related("intent").order_by("id"))
-        return rows
-
-    def hasten(self, *, order_reference: str, now: datetime) -> list[str]:
-        """Bring the next ask of an order's attempts forward; the references concerned."""
-        due = self.unsettled().filter(intent__order_reference=order_reference, next_poll_at__gt=now)
-        # Whoever holds a row is talking about it already.
-        with transaction.atomic():
-            free = due.select_for_update(of=("self",), skip_locked=True)
-            references = list(free.values_list("reference", flat=True))
-            if references:
-                self.filter(reference__in=references).update(next_poll_at=now)
-        return references
-
-
-@cache
-def _under_lock() -> str:
-    return f"""
-    SELECT {hot.columns(Payment, "payment")}, {hot.columns(PaymentIntent, "intent")}
-    FROM payments_payment payment
-    JOIN payments_paymentintent intent ON intent.id = payment.intent_id
-    JOIN payments_payment named ON named.intent_id = intent.id
-    WHERE named.reference = %s ORDER BY payment.id FOR UPDATE OF intent, payment
-    """  # noqa: S608 - our own columns  # nosec B608
+__all__ = ["UNSETTLED", "Payment", "PaymentQuerySet", "Role", "State"]
 
 
 class Payment(models.Model):

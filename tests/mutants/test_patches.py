@@ -15,7 +15,8 @@ PAGE = (PROJECT / "docs" / "rules-and-tests.md").read_text()
 #: A test without a database, for mutants that are made up here.
 QUICK = "tests/payments/test_outcomes.py::test_the_table_has_a_move_for_every_pair"
 FIRST_ROW = (
-    "    (State.CREATED, Role.LIVE):     [BOOK, DECLINE, CLOSE, CLOSE,  OPEN,  STAY, DOUBT],"
+    "    (State.CREATED, Role.LIVE):      "
+    "[BOOK, DECLINE, CLOSE, CLOSE,  OPEN,  TAKE,  STAY, DOUBT],"
 )
 IMPORT, TABLE = (
     "from payments.gateways import base",

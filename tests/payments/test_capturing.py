@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from payments import asking, polling, sweeping
+from payments import asking, outcomes, polling, sweeping
 from payments.gateways import base
 from payments.models import Payment
 from tests.stateful.bank import Bank
@@ -92,6 +92,7 @@ def _cut(*_: Any, **__: Any) -> None:
 
 def test_what_is_being_closed_is_not_taken(debt, consent):
     reference = agreed(debt, consent)
+    SCRIPT.fates = [Fate.UNREACHED]
     debt.close()
     polling.ask_after_hint(reference, now=timezone.now())
     sweeping.sweep(now=later(60))
@@ -122,7 +123,7 @@ def test_a_verdict_from_before_the_capture_is_not_believed(debt, consent):
     reference = agreed(debt, consent)
     asked = Payment.objects.get()
     polling.ask_after_hint(reference, now=timezone.now())
-    stale = asking.outcome_of(
+    stale = outcomes.outcome_of(
         base.Snapshot(base.State.CLOSED), asked, horizon=timedelta(0), now=timezone.now()
     )
     assert stale.asked_send_count < row().send_count
