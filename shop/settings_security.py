@@ -47,7 +47,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- The staff's door ----------------------------------------------------------------------------
 # Below which path the admin lies; another one keeps it out of sight of those who only try.
-ADMIN_PATH = env.str("ADMIN_PATH", default="") or "admin/"
+ADMIN_PATH = env.str("ADMIN_PATH", default="admin/")
 if not re.fullmatch(r"([a-z0-9-]+/)+", ADMIN_PATH) or ADMIN_PATH.startswith(TAKEN):
     raise ImproperlyConfigured(
         f"ADMIN_PATH is like staff-7f3a/ (lower case, no slash in front, one behind), not "
