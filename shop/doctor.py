@@ -221,6 +221,17 @@ def mode() -> Seen:
     yield _judge(bool(settings.METRICS_TOKEN), saw, Level.WARN)
 
 
+def proxies() -> Seen:
+    """HTTPS ends at somebody in front; the limits must see past them."""
+    told = ", ".join(settings.TRUSTED_PROXIES)
+    is_behind = settings.SECURE or getattr(settings, "SECURE_PROXY_SSL_HEADER", None) is not None
+    if told or not is_behind:
+        yield Level.OK, f"believed: {told or 'nobody, and nobody stands in front'}"
+    else:
+        saw = "all who come through a proxy count as one address: set TRUSTED_PROXIES"
+        yield Level.WARN, saw
+
+
 CHECKS: list[Callable[[], Seen]] = [
     versions,
     durability,
@@ -232,5 +243,6 @@ CHECKS: list[Callable[[], Seen]] = [
     secrets,
     heartbeats,
     mails,
+    proxies,
     mode,
 ]

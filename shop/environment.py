@@ -1,6 +1,7 @@
 """Reading the environment without mercy: a value that nobody can mean stops the start."""
 
 from collections.abc import Iterable
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -73,6 +74,18 @@ class Environment(environ.Env):  # type: ignore[misc]
         told: list[str] = self.list(name, default=default)
         if not told or any("*" in host for host in told):
             raise ImproperlyConfigured(f"{name} lists this server's names, without any `*`.")
+        return told
+
+    def networks(self, name: str, *, default: list[str]) -> list[str]:
+        """Addresses and networks of machines; not the whole world, which is nobody's machine."""
+        told = [part.strip() for part in self.list(name, default=default)]
+        for part in told:
+            try:
+                is_world = ip_network(part).prefixlen == 0
+            except ValueError:
+                is_world = True
+            if is_world:
+                raise ImproperlyConfigured(f"{name} is like 10.0.0.7,172.16.0.0/12, not {part!r}.")
         return told
 
     def amounts(self, name: str, *, default: int, currencies: Iterable[str]) -> dict[str, int]:

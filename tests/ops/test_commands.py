@@ -68,6 +68,13 @@ class TestDoctor:
         heartbeat.beat("beat", now=timezone.now() - timedelta(minutes=5))
         assert self.saw("heartbeats")[0].level is doctor.Level.BAD
 
+    def test_https_without_a_known_proxy_makes_everybody_one_address(self, settings):
+        assert self.saw("proxies")[0].level is doctor.Level.OK
+        settings.SECURE = True
+        assert self.saw("proxies")[0].level is doctor.Level.WARN
+        settings.TRUSTED_PROXIES = ["10.0.0.7"]
+        assert self.saw("proxies")[0].level is doctor.Level.OK
+
     def test_a_gateway_without_an_answer_is_a_finding_and_not_the_end(self, bank):
         bank.faults(error_before=1.0)
         (finding,) = self.saw("gateways")
