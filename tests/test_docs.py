@@ -157,6 +157,12 @@ def test_every_figure_of_ours_is_in_the_runbook_and_none_is_made_up():
     assert told == kept
 
 
+def test_every_figure_has_one_line_in_the_runbook():
+    lines = re.findall(r"^\| (`payonce_.*?) \|", text("docs/runbook.md"), re.MULTILINE)
+    told = [figure for line in lines for figure in re.findall(r"payonce_\w+", line)]
+    assert [figure for figure in told if told.count(figure) > 1] == []
+
+
 def test_every_method_of_the_gateway_interface_is_told():
     told = re.findall(r"^\| `(\w+)` \|", text("docs/gateways.md"), re.MULTILINE)
     interface = public_methods(Path("payments/gateways/base.py"), "Gateway")
