@@ -131,6 +131,28 @@ OPERATIONS = [
         "staff_orders", "staff list of orders", staff(lambda _: "/admin/orders/order/"), "200",
         has_floor=False, of_the_past=True, costs=60,
     ),
+    Operation(
+        "staff_order", "staff page of an order",
+        staff(lambda n: f"/admin/desk/orders/{rows.order_number(n)}/"), "200",
+        has_floor=False, of_the_past=True, costs=60,
+    ),
+    Operation(
+        "staff_reviews", "staff list of review cases", staff(lambda _: "/admin/desk/reviews/"),
+        "200", has_floor=False, of_the_past=True, costs=60,
+    ),
+    Operation(
+        "staff_inbox", "staff list of notifications", staff(lambda _: "/admin/desk/inbox/"), "200",
+        has_floor=False, of_the_past=True, costs=60,
+    ),
+    Operation(
+        "staff_refunds", "staff list of refunds that wait", staff(lambda _: "/admin/desk/refunds/"),
+        "200", has_floor=False, of_the_past=True, costs=60,
+    ),
+    # Its figures are kept for half a minute: the slowest of a round are those that were read anew.
+    Operation(
+        "staff_dashboard", "staff dashboard", staff(lambda _: "/admin/desk/"), "200",
+        has_floor=False, of_the_past=True, costs=60,
+    ),
 ]  # fmt: skip
 
 

@@ -103,6 +103,26 @@ SELECT 'sandbox', 'past-' || n, 'payment.paid', lpad(n::text, 26, '0'), '', repe
     now() - %(age)s::interval * (%(end)s - n) / %(count)s, 1, '', 'asked', now()
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
 """,
+    # One order in fifty was refunded in part; the first forty wait for a second person.
+    """
+INSERT INTO payments_refund (reference, payment_id, kind, amount_minor, currency, reason, note,
+    actor, approved_by, seen_refunded_minor, state, gateway_refund_id, transfer_reference,
+    created_at, send_count, poll_count, last_error, done_at)
+SELECT 'R' || lpad(id::text, 25, '0'), id, 'staff', 10, currency, 'bench', '', 'bench', '', 0,
+    CASE WHEN n <= 40 THEN 'requested' ELSE 'done' END, '', '', captured_at, 1, 1, '',
+    CASE WHEN n > 40 THEN captured_at END
+FROM payments_payment, LATERAL (SELECT reference::bigint AS n) number
+WHERE reference BETWEEN lpad(%(first)s::text, 26, '0') AND lpad(%(last)s::text, 26, '0')
+    AND (n %% 50 = 0 OR n <= 40)
+""",
+    # One in two hundred had a case, which is over; the first forty are open.
+    """
+INSERT INTO payments_reviewcase (kind, order_reference, subject, known, opened_at, resolved_at,
+    resolution)
+SELECT 'shopper_says_paid', 'B' || lpad(n::text, 18, '0'), lpad(n::text, 26, '0'), '{}',
+    now() - %(age)s::interval * (%(end)s - n) / %(count)s, CASE WHEN n > 40 THEN now() END, ''
+FROM generate_series(%(first)s::bigint, %(last)s::bigint) n WHERE n %% 200 = 0 OR n <= 40
+""",
     """
 INSERT INTO shop_statechange (subject, subject_reference, order_reference, from_state, to_state,
     source, actor, reason, detail, at)

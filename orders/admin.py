@@ -42,11 +42,11 @@ class LineInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Order)
 class OrderAdmin(ReadOnlyAdmin[Order]):
-    """Found by number, public id or e-mail, exactly: each is indexed or unique."""
+    """Found by number, public id or e-mail, in full: each is indexed or unique."""
 
     list_display = ("number", "story", "state", "total", "email", "placed_at", "paid_at")
     list_filter = ("state",)
-    search_fields = ("number__exact", "public_id__exact", "email__exact")
+    search_fields = ("number__exact", "public_id__exact", "email__iexact")
     search_help_text = "Order number, public id or e-mail address, in full"
     inlines = (LineInline,)
     readonly_fields = ("story", "total", "history")

@@ -39,7 +39,7 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
     )
     readonly_fields = ("owed_by", "amount", "captured", "refunded", "pending", "balance", "history")
 
-    @admin.display(description="order", ordering="intent__order_reference")
+    @admin.display(description="order")
     def owed_by(self, payment: Payment) -> SafeString:
         """Leads to the desk's page of the order, where staff act."""
         number = payment.intent.order_reference

@@ -158,19 +158,25 @@ def _open_cases(result: Result, now: datetime) -> None:
 
 
 def reconcile_missing_days(*, owed: Owed, now: datetime) -> int:
-    """Make up for each past day that has no row; how many were compared.
+    """Make up for each past day that was not compared since it was over; how many were.
 
     Oldest first, so that the newest day stands on top of the staff's list. A gateway that does
     not answer, or has no statement, is left for the next run: no day is written without its word.
     """
     over = (now - DAY_IS_OVER_AFTER).astimezone(UTC).date()
     days = [over - timedelta(days=n) for n in range(settings.RECONCILE_DAYS, 0, -1)]
-    finished = set(Reconciliation.objects.filter(day__in=days).values_list("gateway", "day"))
+    rows = Reconciliation.objects.filter(day__in=days).only("gateway", "day", "ran_at")
+    finished = {(row.gateway, row.day) for row in rows if row.ran_at >= _over_at(row.day)}
     compared = 0
     for gateway in sorted(registry.configured()):
         missing = [day for day in days if (gateway, day) not in finished]
         compared += _compare_in_turn(gateway, missing, owed, now)
     return compared
+
+
+def _over_at(day: date) -> datetime:
+    """From here on a run has seen the whole day; one from before saw a part of it."""
+    return daybook.bounds(day)[1] + DAY_IS_OVER_AFTER
 
 
 def _compare_in_turn(gateway: str, days: Sequence[date], owed: Owed, now: datetime) -> int:
@@ -214,8 +220,7 @@ def sign_off(
             return day
         if day.ran_at != ran_at:
             raise FiguresMoved
-        over = daybook.bounds(day.day)[1] + DAY_IS_OVER_AFTER
-        if day.ran_at < over or open_cases_of(day):
+        if day.ran_at < _over_at(day.day) or open_cases_of(day):
             raise NotSignable
         day.signed_off_by, day.signed_off_at = person, now
         day.save(update_fields=["signed_off_by", "signed_off_at"])

@@ -35,6 +35,16 @@ def return_late_capture(*, order_reference: str, reason: str, now: datetime) -> 
     payment.save(update_fields=["refund_pending_minor"])
     trail = Trail(order_reference, "orders", now)
     refund = booking.write_refund(payment, back_minor, RefundKind.RETURNED, trail, reason)
+    # The money takes care of itself; somebody who wanted the goods and paid for them does not.
+    reviews.open_case(
+        ReviewKind.LATE_WITHOUT_STOCK,
+        subject=payment.reference,
+        order_reference=order_reference,
+        now=now,
+        refund=refund.reference,
+        amount_minor=back_minor,
+        currency=refund.currency,
+    )
     trail.write()
     return refund_view(refund, payment.reference)
 

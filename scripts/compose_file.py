@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+#: What compose asks for and has no value in the example file.
 SECRETS = (
     "SECRET_KEY",
     "POSTGRES_PASSWORD",
@@ -18,8 +19,13 @@ SECRETS = (
     "GRAFANA_PASSWORD",
     "SANDBOX_API_KEY",
     "SANDBOX_SIGNING_SECRET",
+    "SANDBOX_WEBHOOK_SECRET",
+    "SANDBOX_WEBHOOK_SECRETS",
 )
-VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?:(?P<how>:?[-?])(?P<told>[^}]*))?\})")
+# A default may hold one more variable: ${NAME:-…${OTHER:?message}…}
+VARIABLE = re.compile(
+    r"\$(?:\$|\{(?P<name>\w+)(?:(?P<how>:?[-?])(?P<told>(?:[^{}]|\{[^{}]*\})*))?\})"
+)
 
 
 def interpolate(text: str, known: Mapping[str, str]) -> str:
@@ -33,7 +39,7 @@ def interpolate(text: str, known: Mapping[str, str]) -> str:
             return has
         if found["how"] in (":?", "?"):
             raise ValueError(found["told"])
-        return found["told"] or ""
+        return interpolate(found["told"] or "", known)
 
     return VARIABLE.sub(value, text)
 
@@ -53,10 +59,13 @@ def compose(known: Mapping[str, str]) -> dict[str, Any]:
     return filled
 
 
+def example() -> dict[str, str]:
+    """.env.example as compose reads it."""
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
 def made_up() -> dict[str, str]:
-    """What a person would write into .env."""
-    webhook = secrets.token_urlsafe(32)
-    return {name: secrets.token_urlsafe(50) for name in SECRETS} | {
-        "SANDBOX_WEBHOOK_SECRET": webhook,
-        "SANDBOX_WEBHOOK_SECRETS": webhook,
-    }
+    """The .env of somebody who copied the example and filled in the secrets."""
+    told = {name: secrets.token_urlsafe(50) for name in SECRETS}
+    return example() | told | {"SANDBOX_WEBHOOK_SECRETS": told["SANDBOX_WEBHOOK_SECRET"]}

@@ -17,6 +17,7 @@ django.setup()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import OriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: E402
 
 from orders.ws_urls import websocket_urlpatterns  # noqa: E402
 from shop.in_threads import InThreads  # noqa: E402
@@ -58,7 +59,7 @@ pages_and_api = InThreads(http_application, threads=settings.DATABASE_POOL_SIZE)
 #: An honest sender of our small bodies needs a blink; a phone in a tunnel some seconds.
 BODY_SECONDS = 10.0
 
-application = ProtocolTypeRouter(
+every_protocol = ProtocolTypeRouter(
     {
         "http": WholeRequests(
             pages_and_api,
@@ -68,3 +69,6 @@ application = ProtocolTypeRouter(
         "websocket": ShopOrigins(URLRouter(websocket_urlpatterns), allowed_origins()),
     }
 )
+# Every limit counts by the asker's address: the one that a known proxy tells, or the sender's.
+# In the application, not in the server's own options, so that it holds whoever starts it.
+application = ProxyHeadersMiddleware(every_protocol, trusted_hosts=settings.TRUSTED_PROXIES)

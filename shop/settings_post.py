@@ -17,7 +17,7 @@ POST_SECONDS = env.positive("POST_SECONDS", default=2, cast=float)
 
 # --- Mail ----------------------------------------------------------------------------------------
 _mail = env.email_url_config(
-    env.str("EMAIL_URL", default="") or ("dummymail://" if _debug else "smtp://localhost:25")
+    env.str("EMAIL_URL", default="dummymail://" if _debug else "smtp://localhost:25")
 )
 EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
 EMAIL_FILE_PATH = _mail["EMAIL_FILE_PATH"]

@@ -23,6 +23,8 @@ SECURE_HSTS_PRELOAD = SECURE
 # Not `no-referrer`: browsers then send `Origin: null` with our own forms and CSRF refuses them.
 # This policy too tells no other site where a shopper comes from.
 SECURE_REFERRER_POLICY = "same-origin"
+# Who may say for whom they ask and how it came to them: `shop.asgi` believes nobody else.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 if env.flag("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE
@@ -47,7 +49,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- The staff's door ----------------------------------------------------------------------------
 # Below which path the admin lies; another one keeps it out of sight of those who only try.
-ADMIN_PATH = env.str("ADMIN_PATH", default="") or "admin/"
+ADMIN_PATH = env.str("ADMIN_PATH", default="admin/")
 if not re.fullmatch(r"([a-z0-9-]+/)+", ADMIN_PATH) or ADMIN_PATH.startswith(TAKEN):
     raise ImproperlyConfigured(
         f"ADMIN_PATH is like staff-7f3a/ (lower case, no slash in front, one behind), not "

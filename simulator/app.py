@@ -41,7 +41,7 @@ def build(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         tasks = [
-            asyncio.create_task(Courier(books).run()),
+            asyncio.create_task(Courier(books, settings).run()),
             asyncio.create_task(_pass_time(books)),
         ]
         for task in tasks:

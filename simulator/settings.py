@@ -11,7 +11,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """One bank with one merchant. `time_factor` shortens its own schedules (retries, delays)."""
+    """One bank with one merchant. `time_factor` shortens its own schedules (retries, delays).
+
+    `shop_url` is where the shop is found when it says that it is on this machine: to a bank in a
+    container of its own, that is somebody else.
+    """
 
     port: int
     host: str
@@ -21,6 +25,7 @@ class Settings:
     api_key: str
     signing_secret: str
     webhook_secret: str
+    shop_url: str = ""
     time_factor: float = 1.0
     allow_reset: bool = False
 
@@ -57,6 +62,7 @@ def read(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> S
         api_key=secrets["SANDBOX_API_KEY"],
         signing_secret=secrets["SANDBOX_SIGNING_SECRET"],
         webhook_secret=secrets["SANDBOX_WEBHOOK_SECRET"],
+        shop_url=environ.get("BANK_SHOP_URL", "").rstrip("/"),
         time_factor=options.time_factor,
         allow_reset=options.allow_reset,
     )

@@ -91,6 +91,7 @@ class Stack:
     def start_web(self, **more: str) -> None:
         command = ["-m", "uvicorn", "shop.asgi:application", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--log-level", "error", "--no-access-log"]
+        command += ["--no-proxy-headers"]
         self._run("web", command, **more)
         deadline = time.monotonic() + STARTS_WITHIN_SECONDS
         while not self._ready():

@@ -151,10 +151,26 @@ def test_every_kind_of_review_case_has_its_entry_in_the_runbook():
     assert told == set(ReviewKind.values)
 
 
+def test_every_kind_of_review_case_is_opened_somewhere():
+    opened = {
+        ast.unparse(call.args[0]).removeprefix("ReviewKind.")
+        for _, tree in sources("payments")
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("open_case")
+    }
+    assert opened == set(ReviewKind.names)
+
+
 def test_every_figure_of_ours_is_in_the_runbook_and_none_is_made_up():
     told = set(re.findall(r"`(payonce_\w+)", text("docs/runbook.md")))
     kept = set(re.findall(r'"(payonce_\w+)"', text("shop/metrics.py") + text("shop/figures.py")))
     assert told == kept
+
+
+def test_every_figure_has_one_line_in_the_runbook():
+    lines = re.findall(r"^\| (`payonce_.*?) \|", text("docs/runbook.md"), re.MULTILINE)
+    told = [figure for line in lines for figure in re.findall(r"payonce_\w+", line)]
+    assert [figure for figure in told if told.count(figure) > 1] == []
 
 
 def test_every_method_of_the_gateway_interface_is_told():

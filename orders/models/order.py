@@ -145,6 +145,12 @@ class Order(models.Model):
             # The staff's search, newest first, a page at a time.
             models.Index(Upper("email"), F("id").desc(), name="orders_of_a_mail_address"),
             models.Index(fields=["total_minor", "currency", "-id"], name="orders_of_an_amount"),
+            # The staff's list of one state; those that can still be paid are few and have theirs.
+            models.Index(
+                fields=["state", "-id"],
+                name="orders_that_ended",
+                condition=Q(state__in=("cancelled", "refunded")),
+            ),
             # Rows come in the order of time: a summary of each block finds a day's.
             BrinIndex(fields=["placed_at"], name="orders_by_day", pages_per_range=32),
         ]

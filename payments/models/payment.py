@@ -112,6 +112,12 @@ class Payment(models.Model):
                 name="payments_due_for_asking",
             ),
             models.Index(fields=["-id"], name="payments_newest_first"),
+            # The staff's list of one state; nearly all are captured, and need none.
+            models.Index(
+                fields=["state", "-id"],
+                condition=~Q(state="captured"),
+                name="payments_not_captured",
+            ),
             # Rows come in the order of time: a summary of each block finds a day's.
             BrinIndex(fields=["created_at"], name="payments_by_day", pages_per_range=32),
             BrinIndex(fields=["captured_at"], name="captures_by_day", pages_per_range=32),

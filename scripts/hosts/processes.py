@@ -26,6 +26,8 @@ class Processes:
         told = compose_processes.made_up() | {
             "POSTGRES_PASSWORD": password,
             "SHOP_URL": f"http://{plan.SHOP_NAME}",
+            # Each web host is told of what it began.
+            "WEBHOOK_URL": "http://web:8000",
             "BANK_PUBLIC_URL": f"http://{plan.address('bank')}:8001",
             "ALLOWED_HOSTS": ",".join(["shop.test", *map(plan.address, plan.WEBS)]),
             "DATABASE_POOLER": "transaction",

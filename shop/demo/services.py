@@ -29,7 +29,7 @@ def web(env: Mapping[str, str], logs: Path) -> Program:
     """Pages, API and sockets on one port; one process, so that killing it leaves nothing."""
     arguments = ["-m", "uvicorn", "shop.asgi:application", "--host", LOOPBACK]
     arguments += ["--port", env["SHOP_PORT"], "--lifespan", "off", "--no-access-log"]
-    # No proxy stands before it: X-Forwarded-For would be anybody's word.
+    # Whose word about the asker is believed: TRUSTED_PROXIES, and nobody by the server's own rule.
     arguments += ["--no-proxy-headers", "--no-server-header"]
     # Requests in flight are finished; an open WebSocket may not hold up the end.
     arguments += ["--timeout-graceful-shutdown", "4"]

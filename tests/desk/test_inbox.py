@@ -17,6 +17,7 @@ from shop.models import StaffAction, StateChange
 from tests.desk.people import at_the_desk, person, text_of
 from tests.factories import place
 from tests.orders.story import paid_order, pay
+from tests.statements import counted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -130,6 +131,13 @@ def test_silence_is_told_only_when_money_came_and_nobody_called(bank, settings, 
     assert health.health_of_all(now=later)[0].is_silent
     deliver(bank, Payment.objects.get().reference)
     assert not health.health_of_all(now=later)[0].is_silent
+
+
+def test_where_a_gateway_called_just_now_no_capture_is_looked_for(bank):
+    paid_order(bank)
+    with counted() as cost:
+        assert not health.is_silent("sandbox", timezone.now(), now=timezone.now())
+    assert cost.queries == 0
 
 
 # --- the command ---------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from orders.models import Order
-from payments import reconciling, refunding
+from payments import daybook, reconciling, refunding
 from payments.models import Payment, Reconciliation, Refund, ReviewCase
 from shop import books
 from shop.models import StaffAction
@@ -179,6 +179,22 @@ def test_the_clock_makes_up_for_each_past_day_once(bank, settings):
     assert books.reconcile_missing_days(now=now) == 3
     assert books.reconcile_missing_days(now=now) == 0
     assert sum(Reconciliation.objects.values_list("matched", flat=True)) == 1
+
+
+def test_a_day_that_was_compared_while_it_went_on_is_compared_again_when_it_is_over(bank, settings):
+    settings.RECONCILE_DAYS = 1
+    paid_order(bank)
+    reconcile()
+    paid_order(bank)
+    day = timezone.now().astimezone(UTC).date()
+    over = daybook.bounds(day)[1] + reconciling.DAY_IS_OVER_AFTER
+    # Its last moments are not booked yet, whoever asks before the hour is over.
+    books.reconcile_day(day, now=over - timedelta(seconds=1))
+    assert books.reconcile_missing_days(now=over) == 1
+    assert books.reconcile_missing_days(now=over) == 0
+    compared = Reconciliation.objects.get()
+    assert (compared.matched, compared.ran_at) == (2, over)
+    assert sign(at_the_desk(person("ada", "sign_off")), compared).status_code == 302
 
 
 # --- the page ------------------------------------------------------------------------------------

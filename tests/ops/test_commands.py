@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from payments import refunding
+from payments import breaker, refunding
 from payments import services as payments
 from payments.gateways import base
 from payments.models import Notification, Payment, Refund
@@ -67,6 +67,19 @@ class TestDoctor:
     def test_a_silent_beat_a_silent_bank_and_an_open_migration_are_bad(self, bank_process):
         heartbeat.beat("beat", now=timezone.now() - timedelta(minutes=5))
         assert self.saw("heartbeats")[0].level is doctor.Level.BAD
+
+    def test_a_gateway_that_is_left_alone_is_asked_all_the_same(self, bank, quick_breaker):
+        for _ in range(3):
+            breaker.breaker("sandbox").unanswered()
+        assert breaker.is_down("sandbox")
+        assert {finding.level for finding in self.saw("gateways")} == {doctor.Level.OK}
+
+    def test_https_without_a_known_proxy_makes_everybody_one_address(self, settings):
+        assert self.saw("proxies")[0].level is doctor.Level.OK
+        settings.SECURE = True
+        assert self.saw("proxies")[0].level is doctor.Level.WARN
+        settings.TRUSTED_PROXIES = ["10.0.0.7"]
+        assert self.saw("proxies")[0].level is doctor.Level.OK
 
     def test_a_gateway_without_an_answer_is_a_finding_and_not_the_end(self, bank):
         bank.faults(error_before=1.0)

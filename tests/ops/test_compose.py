@@ -11,6 +11,8 @@ import yaml
 from jsonschema import Draft201909Validator, ValidationError
 
 from scripts import compose_processes
+from scripts.compose_file import SECRETS, example
+from tests.test_docs import settings_variables
 
 PROJECT = Path(__file__).resolve().parents[2]
 VENDOR = Path(__file__).parent / "vendor"
@@ -90,13 +92,61 @@ def test_simulator_and_watching_are_profiles(services):
 
 
 def test_no_secret_has_a_default_and_none_is_written_down(known):
-    for name in known:
-        if name in ("SHOP_URL", "BANK_PUBLIC_URL"):
-            continue
+    for name in SECRETS:
+        assert example()[name] == ""
         assert re.search(rf"\$\{{{name}:\?", text), name
         without = {k: v for k, v in known.items() if k != name}
         with pytest.raises(ValueError, match=name):
             compose_processes.compose(without)
+
+
+def test_somebody_who_copied_the_example_has_everything_in_containers(services):
+    told = services["web"]["environment"]
+    assert told["BANK_URL"] == "http://bank:8001"
+    assert told["REDIS_URL"] == "redis://valkey:6379/0"
+    assert told["DATABASE_URL"].endswith("@postgres:5432/payonce")
+    assert services["bank"]["environment"]["BANK_SHOP_URL"] == "http://web:8000"
+    for name in ("127.0.0.1", "web", "localhost"):
+        assert name in told["ALLOWED_HOSTS"].split(",")
+    # Nothing else of the example leads from a container to itself.
+    own = {
+        name for name, value in told.items() if re.search(r"//\S*(127\.0\.0\.1|localhost)", value)
+    }
+    assert own == {"SHOP_URL", "BANK_PUBLIC_URL"}
+
+
+#: What a container is not told, and why.
+NOT_PASSED_ON = {
+    "DEBUG": "shows insides",
+    "DEMO": "shows every mail",
+    "ALLOW_EMBEDDED": "the image has no such servers",
+    "FAILPOINT": "for tests",
+    "FAILPOINTS": "for tests",
+    "PUSH_TEST_ORIGIN": "for tests",
+    "SHOP_PORT": "of the demo; the container's is 8000",
+    "BANK_PORT": "of the demo; the container's is 8001",
+    "STATIC_ROOT": "of the image",
+    "WORKER_METRICS_PORT": "the worker's alone",
+}
+
+
+def test_everything_that_can_be_set_can_be_set_in_the_env_file(known):
+    can_be_set = set(settings_variables()) - set(NOT_PASSED_ON)
+    assert set(NOT_PASSED_ON) <= set(settings_variables())
+    for name in can_be_set:
+        services = compose_processes.compose(known | {name: "a-value-of-ours"})["services"]
+        for service in OURS:
+            assert "a-value-of-ours" in services[service]["environment"].get(name, ""), (
+                name,
+                service,
+            )
+
+
+def test_the_shop_has_its_own_defaults_in_a_container_too(services):
+    """A blank means the default, so compose repeats none; these it needs to find its containers."""
+    differing = {"DATABASE_URL", "REDIS_URL", "BANK_URL", "BANK_PUBLIC_URL", "ALLOWED_HOSTS"}
+    bare = compose_processes.compose(dict.fromkeys(SECRETS, "x"))["services"]["web"]["environment"]
+    assert {name for name, value in bare.items() if value} == differing | set(SECRETS) & set(bare)
 
 
 def test_images_can_be_pinned_by_digest(known):
@@ -114,13 +164,15 @@ def test_the_image_is_made_in_stages_and_keeps_no_secret():
     assert "SECRET" not in final
     assert "pip install" not in final
     ignored = (PROJECT / ".dockerignore").read_text().split()
-    assert {".git", ".env", ".data"} <= set(ignored)
+    assert {".git", ".env", ".data", "ops/metrics_token"} <= set(ignored)
 
 
 def test_defaults_and_messages_are_filled_in_as_compose_does():
     fill = compose_processes.interpolate
     assert fill("a ${X:-b} $${Y}", {}) == "a b ${Y}"
     assert fill("${X:-b}", {"X": "c"}) == "c"
+    assert fill("${X:-b ${Y:?set Y} d}", {"Y": "c"}) == "b c d"
+    assert fill("${X:-b ${Y:?set Y} d}", {"X": "e"}) == "e"
     with pytest.raises(ValueError, match="set X"):
         fill("${X:?set X}", {"X": ""})
 

@@ -11,6 +11,7 @@ from orders import services
 from orders.models import Order
 from orders.problems import OrderAlreadyPaid, OrderClosed
 from payments import services as payments
+from payments.models import ReviewCase
 from tests.factories import ProductFactory, place
 from tests.orders.story import (
     cancelled_with_a_payable_page,
@@ -120,6 +121,9 @@ def test_late_money_goes_back_when_the_pieces_are_gone(bank):
     view = payments.list_payments(order_reference=order.number)[0]
     assert (fresh(order).state, len(view.refunds)) == ("cancelled", 1)
     assert fresh(order).capture_returned_at is not None
+    case = ReviewCase.objects.get(kind="late_without_stock")
+    assert (case.subject, case.order_reference) == (reference, order.number)
+    assert case.known["refund"] == view.refunds[0].reference
 
 
 def test_returned_money_is_not_kept_when_pieces_come_back(bank):

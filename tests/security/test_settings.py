@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -20,6 +21,7 @@ PRODUCTION = {
     "SANDBOX_SIGNING_SECRET": "another-long-one-of-the-bank",
     "SANDBOX_WEBHOOK_SECRETS": "a-third-long-one-of-the-bank",
 }
+SETTINGS = "".join(page.read_text() for page in sorted((ROOT / "shop").glob("settings*.py")))
 PASSED_ON = ("PATH", "HOME", "LANG")
 # Reads the settings anew for each environment: a process of its own for each takes seconds.
 READ = """
@@ -102,6 +104,9 @@ REFUSED = {
     "another scheme": {"SHOP_URL": "ftp://shop.example"},
     "an address with a path": {"SHOP_URL": "https://shop.example/shop"},
     "a password in an address": {"BANK_URL": "https://user:pass@bank.example"},
+    "a proxy by its name": {"TRUSTED_PROXIES": "10.0.0.7,balancer"},
+    "every proxy of the world": {"TRUSTED_PROXIES": "0.0.0.0/0"},
+    "any proxy": {"TRUSTED_PROXIES": "*"},
     "every host": {"ALLOWED_HOSTS": "*"},
     "every host below": {"ALLOWED_HOSTS": "*.example"},
     "no host": {"ALLOWED_HOSTS": ","},
@@ -135,6 +140,17 @@ def test_a_real_shop_speaks_https_only_and_keeps_its_cookies_to_itself():
     assert "SECURE_PROXY_SSL_HEADER" not in shown
     assert "USE_X_FORWARDED_HOST" not in shown
     assert shown["SECRET_KEY_FALLBACKS"] == "[]"
+
+
+def test_what_is_blank_has_its_default():
+    names = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS))
+    assert len(names) > 60
+    have_defaults = names - set(PRODUCTION) | {"SECURE", "SHOP_URL", "ALLOWED_HOSTS"}
+    told = {name: PRODUCTION[name] for name in PRODUCTION if name not in have_defaults}
+    blank, absent = read(told | dict.fromkeys(have_defaults, ""), told)
+    for shown in (blank, absent):
+        shown["LOGGING"] = re.sub(r" at 0x\w+", "", shown["LOGGING"])
+    assert blank == absent
 
 
 def test_a_blank_switch_follows_the_address_of_the_shop():

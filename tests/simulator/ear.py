@@ -32,6 +32,7 @@ class Ear:
 
     def __init__(self) -> None:
         self.heard: list[Heard] = []
+        self.paths: list[str] = []
         self.answers: list[int] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks/sandbox/"
@@ -56,6 +57,7 @@ class Ear:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 signature = self.headers["Sandbox-Signature"]
+                ear.paths.append(self.path)
                 ear.heard.append(Heard(signature, body, json.loads(body)))
                 self.send_response(ear.answers.pop(0) if ear.answers else 200)
                 self.send_header("Content-Length", "0")

@@ -6,7 +6,9 @@ import time
 
 import pytest
 
+from tests.bank import Bank
 from tests.simulator.ear import wait_for
+from tests.simulator.merchant import Merchant
 
 
 def test_a_payment_is_announced_once_and_signed(bank, merchant, ear):
@@ -102,6 +104,23 @@ def test_a_notification_can_carry_a_wrong_signature(bank, merchant, ear):
     bank.faults(bad_notification_signature=1)
     merchant.paid()
     assert not ear.hears(1)[0].is_signed_with(bank.webhook_secret)
+
+
+def test_a_shop_at_a_loopback_address_is_found_from_a_container_of_the_banks_own(ear, monkeypatch):
+    monkeypatch.setenv("BANK_SHOP_URL", ear.url.removesuffix("/webhooks/sandbox/"))
+    with Bank() as bank:
+        # Nobody listens at this port: that is the other container.
+        Merchant(bank, "http://localhost:1/webhooks/sandbox/").paid()
+        assert ear.hears(1)[0].event["type"] == "payment.paid"
+        assert ear.paths == ["/webhooks/sandbox/"]
+
+
+def test_an_address_of_the_world_is_asked_as_it_was_told(ear, monkeypatch):
+    monkeypatch.setenv("BANK_SHOP_URL", ear.url.removesuffix("/webhooks/sandbox/"))
+    with Bank() as bank:
+        Merchant(bank, "http://shop.invalid/webhooks/sandbox/").paid()
+        wait_for(lambda: bank.notifications()[0]["tries"] > 0)
+        assert ear.heard == []
 
 
 def test_a_notification_can_be_sent_again_by_hand(bank, merchant, ear):
