@@ -6,5 +6,5 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("payment", "capture_wanted_at", models.DateTimeField(null=True)),
-        migrations.AddField("payment", "capture_count", models.PositiveIntegerField(default=0)),
+        migrations.AddField("payment", "capture_count", models.PositiveIntegerField(default=0, db_default=0)),
     ]

@@ -54,7 +54,7 @@ class Payment(models.Model):
     close_wanted_at = models.DateTimeField(null=True)
     # The shopper agreed and we want the money; each further wish has its own key.
     capture_wanted_at = models.DateTimeField(null=True)
-    capture_count = models.PositiveIntegerField(default=0)
+    capture_count = models.PositiveIntegerField(default=0, db_default=0)
     dead_after = models.DateTimeField(null=True)
     # Asking: driven by these columns, not by messages that must survive.
     next_poll_at = models.DateTimeField(null=True)
