@@ -162,7 +162,8 @@ def write_refund(
         reason=reason or kind.label,
         note=note,
         seen_refunded_minor=seen_refunded_minor,
-        actor=trail.actor,
+        # Who only asked the gateway did not ask for this: the shop owes it by itself.
+        actor=trail.actor if kind is RefundKind.STAFF else "",
         created_at=trail.now,
     )
     if refundable and not waits:

@@ -13,8 +13,8 @@ from payments.references import check_form
 from shop.desk.doors import member
 from shop.desk.finding import Hit
 from shop.desk.pages import desk_page, desk_response
-from shop.desk.record import note_act
 from shop.desk.search import address_of
+from shop.record import note_act
 
 
 @desk_page("payments.view_payment")

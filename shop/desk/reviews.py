@@ -17,6 +17,7 @@ from shop.desk.advice import ADVICE, runbook_address
 from shop.desk.doors import member
 from shop.desk.pages import desk_page, desk_response
 from shop.desk.paging import newest_first
+from shop.problems import Problem
 
 VIEW = "payments.view_reviewcase"
 
@@ -96,7 +97,7 @@ def _done(request: HttpRequest, case_id: int, act: Callable[[], None], said: str
         act()
     except ReviewCase.DoesNotExist:
         raise Http404 from None
-    except (reviews.CaseMoved, reviews.ReasonMissing) as problem:
+    except Problem as problem:
         return _shown(request, _found(case_id), problem=problem)
     messages.success(request, said)
     return redirect("desk:review", case_id=case_id)
@@ -113,7 +114,7 @@ def _found(case_id: int) -> ReviewCase:
 def _shown(
     request: HttpRequest,
     case: ReviewCase,
-    problem: reviews.CaseMoved | reviews.ReasonMissing | None = None,
+    problem: Problem | None = None,
 ) -> HttpResponse:
     person = member(request)
     return desk_response(
@@ -128,6 +129,7 @@ def _shown(
         payment=Payment.objects.filter(reference=case.subject).first(),
         refund=Refund.objects.filter(reference=case.subject).first(),
         problem=problem,
+        awaits_transfer=case.resolved_at is None and reviews.awaits_transfer(case),
         may_act=person.has_perm(reviews.RIGHT) and case.resolved_at is None,
         is_mine=case.claimed_by_id == person.pk,
         reason=request.POST.get("reason", ""),

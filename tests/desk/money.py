@@ -57,9 +57,9 @@ class Desk:
         asked = {"decision": "approve", "amount_minor": refund.amount_minor, **told}
         return self.client.post(where, asked)
 
-    def refuse(self, refund: Refund) -> Any:
+    def refuse(self, refund: Refund, why: str = "wrong order") -> Any:
         where = reverse("desk:refund-decide", args=[refund.reference])
-        return self.client.post(where, {"decision": "refuse", "why": "wrong order"})
+        return self.client.post(where, {"decision": "refuse", "why": why})
 
     def transfer(self, refund: Refund, told: str) -> Any:
         where = reverse("desk:refund-transfer", args=[refund.reference])
