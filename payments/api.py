@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from payments import services as payments
 from payments.references import FORM, check_form
 from shop import idempotency
+from shop.confirmed import ConfirmPassword, is_confirmed
 from shop.idempotency import Claim, Replay
 from shop.logs import get_logger
 from shop.openapi import KEY, problems
@@ -113,6 +114,13 @@ class Refunds(StaffView):
     """Send captured money back."""
 
     permission_classes = [MayRefund]
+
+    def check_permissions(self, request: Request) -> None:
+        """The right, and of a session also the password: a browser may stand open."""
+        super().check_permissions(request)
+        by_session = isinstance(request.successful_authenticator, SessionAuthentication)
+        if by_session and not is_confirmed(request.session, now=timezone.now()):
+            raise ConfirmPassword
 
     @extend_schema(
         operation_id="refund_payment",

@@ -117,11 +117,11 @@ DOORS = {
     "admin/desk/orders/<str:number>/": desk(*LOOKERS),
     "admin/desk/payments/<str:reference>/ask/": act(*LOOKERS, status=200),
     "admin/desk/payments/<str:reference>/ask/apply/": act(*LOOKERS),
-    # Who may refund is first asked for the password.
-    "admin/desk/payments/<str:reference>/refund/": desk("refunder", "chief", "refunds", status=302),
+    "admin/desk/payments/<str:reference>/refund/": desk("refunder", "chief", "refunds"),
     "admin/desk/refunds/": desk(*LOOKERS),
-    "admin/desk/refunds/<str:reference>/decide/": desk(*LOOKERS, status=302),
-    "admin/desk/refunds/<str:reference>/transfer/": desk(*LOOKERS, status=302),
+    # Asked for by somebody else, it is approved; nobody noted the transfer yet.
+    "admin/desk/refunds/<str:reference>/decide/": desk("chief", "approver"),
+    "admin/desk/refunds/<str:reference>/transfer/": desk("refunder", "chief", "refunds"),
     "admin/desk/reviews/": desk(*SEERS),
     "admin/desk/reviews/<int:case_id>/": desk(*SEERS),
     "admin/desk/reviews/<int:case_id>/claim/": act(*DECIDERS, then=409),
