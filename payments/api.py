@@ -22,6 +22,7 @@ from shop.idempotency import Claim, Replay
 from shop.logs import get_logger
 from shop.openapi import KEY, problems
 from shop.problems import Busy
+from shop.record import note_act
 from shop.strict_fields import StrictInteger, StrictText
 
 log = get_logger(__name__)
@@ -163,5 +164,12 @@ class Refresh(StaffView):
         # Asking twice moves nothing twice: the key is demanded but need not be kept.
         idempotency.key_of(request)
         _ = request.data  # there are no fields, but a foreign content type is refused here too
-        payment = payments.refresh_payment(reference=reference, now=timezone.now())
+        person: Any = request.user
+        now = timezone.now()
+        payment = payments.refresh_payment(
+            reference=reference, now=now, source="staff", actor=person.get_username()
+        )
+        note_act(
+            person, "asked the gateway", reference, payment.order_reference, now=now, by="the API"
+        )
         return Response(payment.as_api())

@@ -186,18 +186,23 @@ def write_refund(
 
 def _adopt_refunds(row: Payment, snapshot: base.Snapshot | None, trail: Trail) -> None:
     """Book refunds that the gateway shows on this transaction and we have lost."""
+    for fact in lost_refunds(row, snapshot):
+        if fact.amount_minor <= row.refundable_minor:
+            _adopt(row, fact, trail)
+
+
+def lost_refunds(row: Payment, snapshot: base.Snapshot | None) -> list[base.RefundFact]:
+    """What the gateway has sent back of this transaction and no row of ours knows."""
     shown = [
         fact
         for fact in (snapshot.refunds if snapshot else ())
         if fact.transaction_id == row.gateway_transaction_id and fact.state is base.RefundState.DONE
     ]
     if not shown:
-        return
+        return []
     known = Refund.objects.filter(reference__in=[fact.reference for fact in shown])
     references = set(known.values_list("reference", flat=True))
-    for fact in shown:
-        if fact.reference not in references and fact.amount_minor <= row.refundable_minor:
-            _adopt(row, fact, trail)
+    return [fact for fact in shown if fact.reference not in references]
 
 
 def _adopt(row: Payment, fact: base.RefundFact, trail: Trail) -> None:

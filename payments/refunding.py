@@ -17,7 +17,7 @@ from payments.models import PaymentIntent, Refund
 from payments.models.desk import ReviewKind
 from payments.models.payment import Role
 from payments.models.refund import RefundKind, RefundState
-from payments.trail import Trail, tell_refund_done
+from payments.trail import Call, Trail, tell_refund_done
 from payments.views import RefundView, refund_view
 from shop import failpoints, outbox
 
@@ -48,21 +48,28 @@ def drive(reference: str, *, now: datetime) -> bool:
     asking.forbid_transaction()
     began = time.monotonic()
     request = _request(refund)
+    operation = "refund" if send else "query_refund"
     try:
         snapshot = breaker.call(
             refund.payment.gateway,
-            "refund" if send else "query_refund",
+            operation,
             lambda gate: gate.refund(request) if send else gate.query_refund(request),
         )
     except base.Refused as no:
         snapshot = base.RefundSnapshot(base.RefundState.FAILED, gateway_id=no.code)
     except base.Unknown as doubt:
-        record_refund(reference, None, doubt.why, asked_state=refund.state, now=now)
+        call = _call(operation, began)
+        record_refund(reference, None, doubt.why, asked_state=refund.state, now=now, call=call)
         return False
     failpoints.reach("refund.answered")
     later = now + timedelta(seconds=time.monotonic() - began)
-    record_refund(reference, snapshot, "", asked_state=refund.state, now=later)
+    call = _call(operation, began)
+    record_refund(reference, snapshot, "", asked_state=refund.state, now=later, call=call)
     return True
+
+
+def _call(operation: str, began: float) -> Call:
+    return Call(operation, round((time.monotonic() - began) * 1000))
 
 
 def _take(reference: str, *, now: datetime) -> tuple[Refund, bool] | None:
@@ -114,6 +121,7 @@ def record_refund(
     *,
     asked_state: str,
     now: datetime,
+    call: Call | None = None,
 ) -> None:
     """The one place that moves a refund by a gateway's word; None means no trustworthy one.
 
@@ -122,6 +130,7 @@ def record_refund(
     with transaction.atomic(durable=True):
         intent, refund = locked_refund(reference)
         trail = Trail(intent.order_reference, "gateway", now)
+        before = _told(refund)
         refund.lease_until = None
         refund.last_error = error[:200]
         if not _is_overtaken(refund, snapshot, asked_state):
@@ -129,9 +138,18 @@ def record_refund(
         if refund.is_outstanding:
             refund.next_poll_at = now + timedelta(seconds=_pause(refund))
             _tell_if_tired(refund, trail)
+        # As with payments: a repeat that changes nothing leaves nothing behind.
+        if call is not None and _told(refund) != before:
+            answer = "unknown" if snapshot is None else snapshot.state.value
+            trail.call(refund, call.operation, answer, call.milliseconds)
         refund.save()
         refund.payment.save(update_fields=["refunded_minor", "refund_pending_minor"])
         trail.write()
+
+
+def _told(refund: Refund) -> tuple[str, str, str]:
+    """What a gateway's answer can change."""
+    return refund.state, refund.gateway_refund_id, refund.last_error
 
 
 def _is_overtaken(refund: Refund, snapshot: base.RefundSnapshot | None, asked_state: str) -> bool:
@@ -222,11 +240,13 @@ def ask(reference: str, *, now: datetime) -> bool:
     if refund.is_outstanding:
         return drive(reference, now=now)
     asking.forbid_transaction()
+    began = time.monotonic()
     try:
         snapshot = breaker.call(
             refund.payment.gateway, "query_refund", lambda gate: gate.query_refund(_request(refund))
         )
     except (base.Refused, base.Unknown):
         return False
-    record_refund(reference, snapshot, "", asked_state=refund.state, now=now)
+    call = _call("query_refund", began)
+    record_refund(reference, snapshot, "", asked_state=refund.state, now=now, call=call)
     return True

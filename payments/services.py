@@ -132,11 +132,13 @@ def start_payment(
     return started
 
 
-def refresh_payment(*, reference: str, now: datetime) -> PaymentView:
-    """Ask the gateway about one payment now. Raises PaymentNotFound."""
+def refresh_payment(
+    *, reference: str, now: datetime, source: str = "check", actor: str = ""
+) -> PaymentView:
+    """Ask the gateway about one payment now, in whose name. Raises PaymentNotFound."""
     if not Payment.objects.filter(reference=reference).exists():
         raise PaymentNotFound
-    row = polling.ask_now(reference, now=now, source="check")
+    row = polling.ask_now(reference, now=now, source=source, actor=actor)
     row = Payment.objects.select_related("intent").get(pk=row.pk)
     return payment_view(row, row.intent.order_reference, row.refunds.all())
 

@@ -14,7 +14,7 @@ from payments import services as payments
 from payments.gateways import base
 from payments.models import Notification, Payment, Refund
 from shop import doctor, heartbeat
-from shop.models import IdempotencyKey, OutboxMessage
+from shop.models import IdempotencyKey, OutboxMessage, StateChange
 from tests.payments.conftest import OWED
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +105,13 @@ class TestPayments:
         assert [p["state"] for p in shown["payments"]] == ["captured"]
         assert len(shown["timeline"]) > 3
         assert "client_token" not in json.dumps(shown)
+
+    def test_what_an_operator_asked_is_told_apart_from_a_shopper_who_came_back(self, debt, bank):
+        reference = debt.start("qr").payment.reference
+        bank.pay(reference)
+        run("payment_sync", reference)
+        step = StateChange.objects.get(subject="payment", to_state="captured")
+        assert (step.source, step.actor) == ("staff", "command line")
 
     def test_a_person_gets_lines(self, debt, bank, capsys):
         payment = paid(debt, bank)

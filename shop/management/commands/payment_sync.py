@@ -10,6 +10,9 @@ from payments.models import Payment
 from shop.management.commands.payment_show import order_reference_of
 from shop.operating import OperatorCommand, nothing
 
+#: Nobody is signed in there; no user has this name, for it has a space.
+COMMAND_LINE = "command line"
+
 
 class Command(OperatorCommand):
     """Ask about every attempt of an order; the answers go through the one funnel."""
@@ -45,7 +48,9 @@ def _preview(row: Payment) -> dict[str, Any]:
 
 
 def _sync(row: Payment) -> dict[str, Any]:
-    view = payments.refresh_payment(reference=row.reference, now=timezone.now())
+    view = payments.refresh_payment(
+        reference=row.reference, now=timezone.now(), source="staff", actor=COMMAND_LINE
+    )
     row.refresh_from_db(fields=["last_error"])
     return {
         "reference": row.reference,
