@@ -5,6 +5,8 @@ is booked once, on a row of its own; the refund of a surplus is written in the v
 transaction that records it.
 """
 
+from typing import Any
+
 from payments import registry, reviews
 from payments.events import PaymentCaptured, SurplusCaptured
 from payments.gateways import base
@@ -143,14 +145,14 @@ def write_refund(
     trail: Trail,
     reason: str = "",
     *,
-    note: str = "",
-    seen_refunded_minor: int = 0,
     waits: bool = False,
+    **asked: Any,
 ) -> Refund:
     """The refund's row, sent by the sweep; by hand where the method cannot refund.
 
     The caller holds the intent's lock and has counted the amount as pending. One that
-    `waits` is sent only after a second person approved it.
+    `waits` is sent only after a second person approved it; `asked` are more of the row's
+    own columns, as who asked for it wants them.
     """
     refundable = registry.capabilities(row.gateway, row.method).refundable
     refund = Refund(
@@ -160,11 +162,10 @@ def write_refund(
         amount_minor=amount_minor,
         currency=row.captured_currency,
         reason=reason or kind.label,
-        note=note,
-        seen_refunded_minor=seen_refunded_minor,
         # Who only asked the gateway did not ask for this: the shop owes it by itself.
         actor=trail.actor if kind is RefundKind.STAFF else "",
         created_at=trail.now,
+        **asked,
     )
     if refundable and not waits:
         trail.step(refund, "approved")

@@ -6,6 +6,7 @@ amounts are in minor units. No function may be called with an order row locked, 
 """
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
@@ -169,12 +170,15 @@ def refund_payment(
     claim: Claim | None,
     now: datetime,
     note: str = "",
+    parts: dict[str, Any] | None = None,
+    tell_shopper: bool = True,
     retry_of: str = "",
 ) -> RefundView:
     """Send captured money back, once; above a limit it waits for a second person.
 
-    `refunded_so_far_minor` is the done and pending total that the staff saw; `retry_of` names
-    the failed refund that this one replaces. Raises PaymentNotFound, NotRefundable,
+    `refunded_so_far_minor` is the done and pending total that the staff saw; `parts` is what
+    the amount was made of, kept as it is; `retry_of` names the failed refund that this one
+    replaces. Raises PaymentNotFound, NotRefundable,
     RefundedMeanwhile (with the fresh figure), RefundTooLarge, NotRetryable.
     """
     wish = requesting.RefundWish(
@@ -185,6 +189,8 @@ def refund_payment(
         actor,
         claim,
         note=note,
+        parts=parts or {},
+        tell_shopper=tell_shopper,
         retry_of=retry_of,
     )
     return requesting.request_refund(wish, now=now)

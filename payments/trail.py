@@ -114,6 +114,7 @@ def tell_refund_done(refund: Refund, payment: Payment, trail: Trail) -> None:
             amount_minor=refund.amount_minor,
             settles=payment.role == Role.SETTLING,
             fully_refunded=payment.refunded_minor == payment.captured_minor,
+            tell_shopper=refund.tell_shopper,
         ),
         now=trail.now,
     )
