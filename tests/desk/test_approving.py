@@ -171,6 +171,20 @@ def test_what_waits_is_listed_and_what_is_decided_is_not(asked, eve):
     assert asked.reference not in text_of(eve.client.get(where))
 
 
+def test_what_waits_for_a_person_is_counted_as_that_and_not_as_on_its_way(asked, eve, payment):
+    assert "<strong>1</strong> refund waits for a second person" in words_of(eve, "/admin/")
+    dashboard = words_of(eve, reverse("desk:dashboard"))
+    assert "<strong>0</strong> refunds on their way" in dashboard
+    assert "<strong>1</strong> refunds wait for a person" in dashboard
+    order = words_of(eve, reverse("desk:order", args=[payment.intent.order_reference]))
+    assert "€24.90 of it is not sent yet: it waits for a person." in order
+    assert "is on its way back (" not in order
+
+
+def words_of(desk: Desk, where: str) -> str:
+    return " ".join(text_of(desk.client.get(where)).split())
+
+
 def test_a_refund_that_waits_is_not_sent_by_the_sweep(asked, payment, bank):
     from datetime import timedelta
 
