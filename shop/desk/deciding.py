@@ -20,7 +20,6 @@ from shop.desk.finding import Hit
 from shop.desk.pages import desk_page, desk_response
 from shop.desk.paging import newest_first
 from shop.desk.powers import APPROVE, ASK, Powers, powers
-from shop.desk.search import address_of
 from shop.models import User
 from shop.money import format_money
 from shop.problems import Problem
@@ -151,7 +150,7 @@ def _act(
         f"Refund of {format_money(made.amount_minor, made.currency)}: {made.state}.",
     )
     number = row.payment.intent.order_reference
-    return HttpResponseRedirect(address_of(Hit(number, "", f"refund-{row.reference}")))
+    return HttpResponseRedirect(Hit(number, "", f"refund-{row.reference}").address)
 
 
 def _shown(

@@ -36,7 +36,6 @@ from shop.desk.refund_form import (
     typed_minor,
     values_of_failed,
 )
-from shop.desk.search import address_of
 from shop.idempotency import Claim, Replay
 from shop.money import format_money
 from shop.problems import Problem
@@ -190,7 +189,7 @@ def _send(request: HttpRequest, payment: Payment) -> HttpResponse:
         return _refused(request, payment, problem)
     messages.success(request, _said(made))
     return HttpResponseRedirect(
-        address_of(Hit(payment.intent.order_reference, "", f"refund-{made.reference}"))
+        Hit(payment.intent.order_reference, "", f"refund-{made.reference}").address
     )
 
 
