@@ -9,9 +9,10 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from payments import refunding
+from payments import inbox, refunding
 from payments import services as payments
 from payments.gateways import base
+from payments.gateways.base import RawRequest
 from payments.models import Notification, Payment, Refund
 from shop import doctor, heartbeat
 from shop.models import IdempotencyKey, OutboxMessage, StateChange
@@ -90,15 +91,24 @@ class TestDoctor:
 
 
 class TestPayments:
-    @pytest.mark.parametrize("known_by", ["order", "payment", "refund", "transaction"])
+    @pytest.mark.parametrize(
+        "known_by",
+        ["order", "payment", "payment in small letters", "refund", "gateway's refund",
+         "transaction", "event"],
+    )  # fmt: skip
     def test_any_reference_shows_the_whole_order(self, debt, bank, known_by):
         refund = failed_refund(debt, bank)
         payment = refund.payment
+        note = RawRequest("POST", "/", "", *bank.notification(payment.reference))
+        (event,) = inbox.receive("sandbox", note, now=timezone.now())
         reference = {
             "order": debt.reference,
             "payment": payment.reference,
+            "payment in small letters": payment.reference.lower(),
             "refund": refund.reference,
+            "gateway's refund": refund.gateway_refund_id,
             "transaction": payment.gateway_transaction_id,
+            "event": Notification.objects.get(pk=event).notification_id,
         }[known_by]
         shown = run("payment_show", reference)
         assert shown["order_reference"] == debt.reference
@@ -158,6 +168,24 @@ class TestRefundRetry:
         for arguments in ([], ["--as", "nobody"], ["--as", "bob"]):
             with pytest.raises(CommandError):
                 call_command("refund_retry", refund.reference, *arguments)
+
+    @pytest.mark.parametrize("flags", [[], ["--dry-run"]])
+    def test_one_that_waits_for_a_person_goes_on_waiting_and_says_so(
+        self, debt, bank, ada, settings, flags
+    ):
+        settings.REFUND_APPROVAL_LIMIT_MINOR = {"EUR": 1}
+        view = payments.refund_payment(
+            payment_reference=paid(debt, bank).reference,
+            amount_minor=OWED,
+            refunded_so_far_minor=0,
+            reason="sent back",
+            actor="ada",
+            claim=None,
+            now=timezone.now(),
+        )
+        told = run("refund_retry", view.reference, *flags)
+        assert (told["was"], "second person" in told["would"]) == ("requested", True)
+        assert bank.net() == OWED
 
     def test_a_refund_on_its_way_is_asked_about(self, debt, bank, ada):
         payment = paid(debt, bank)
