@@ -16,7 +16,7 @@ from payments.models.desk import ReviewKind
 from shop.desk.advice import ADVICE, runbook_address
 from shop.desk.doors import member
 from shop.desk.pages import desk_page, desk_response
-from shop.desk.paging import newest_first
+from shop.desk.paging import newest_first, oldest_first, with_changed
 from shop.problems import Problem
 
 VIEW = "payments.view_reviewcase"
@@ -25,13 +25,15 @@ VIEW = "payments.view_reviewcase"
 @desk_page(VIEW)
 @require_safe
 def cases(request: HttpRequest) -> HttpResponse:
-    """The open cases, or those of one kind, mine, or resolved ones."""
+    """The open cases, those of one kind, mine, or resolved ones; what waits longest first."""
     kind = request.GET.get("kind", "")
     shown = request.GET.get("show", "open")
     found = ReviewCase.objects.select_related("claimed_by", "resolved_by")
     if kind in ReviewKind.values:
         found = found.filter(kind=kind)
-    page = newest_first(request, _choose(found, shown, member(request).pk))
+    newest = request.GET.get("order", "newest" if shown == "resolved" else "oldest") == "newest"
+    turn = newest_first if newest else oldest_first
+    page = turn(request, _choose(found, shown, member(request).pk))
     return desk_response(
         request,
         "reviews",
@@ -39,6 +41,10 @@ def cases(request: HttpRequest) -> HttpResponse:
         page=page,
         kind=kind,
         shown=shown,
+        other_order=with_changed(
+            request.GET, order="oldest" if newest else "newest", before=None, after=None
+        ),
+        newest=newest,
         kinds=_open_by_kind(),
         now=timezone.now(),
     )
