@@ -57,7 +57,7 @@ def _counts_of_a_day(found: QuerySet[Notification], now: datetime) -> list[tuple
         processed=Count("pk", filter=Q(processed_at__isnull=False)),
         failed=Count("pk", filter=STATES["failed"][1]),
         parked=Count("pk", filter=STATES["parked"][1]),
-        orphans=Count("pk", filter=STATES["orphan"][1]),
+        orphaned=Count("pk", filter=STATES["orphan"][1]),
     )
     # Nothing is stored that was not genuine: what was received was verified.
     return [("received and verified", counted.pop("received")), *counted.items()]

@@ -79,7 +79,7 @@ def test_orphans_are_a_list_of_their_own_and_a_replay_comes_back_to_it(bank, ada
     client = at_the_desk(ada)
     page = text_of(client.get(reverse("desk:inbox") + "?state=orphan"))
     assert lost.notification_id in page
-    assert "1 orphans" in page
+    assert "1 orphaned" in page
     answer = client.post(
         reverse("desk:inbox-replay"), {"notification": [str(lost.pk)], "state": "orphan"}
     )
