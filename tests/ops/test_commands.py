@@ -1,11 +1,11 @@
 """Operators' commands: each can be repeated, tries first with --dry-run, and speaks JSON."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -16,7 +16,7 @@ from payments.gateways.base import RawRequest
 from payments.models import Notification, Payment, Refund
 from shop import doctor, heartbeat
 from shop.models import IdempotencyKey, OutboxMessage, StateChange
-from tests.payments.conftest import OWED
+from tests.payments.conftest import forget_adapters
 
 pytestmark = pytest.mark.django_db
 
@@ -52,8 +52,11 @@ def failed_refund(debt, bank) -> Refund:
 
 
 @pytest.fixture
-def ada():
-    return get_user_model().objects.create_superuser("ada", "ada@payonce.example", "x")
+def own_adapters() -> Iterator[None]:
+    """Adapters are kept for a process's life: this test's are nobody else's."""
+    forget_adapters()
+    yield
+    forget_adapters()
 
 
 class TestDoctor:
@@ -75,10 +78,11 @@ class TestDoctor:
         assert finding.level is doctor.Level.BAD
         assert "no answer" in finding.saw
 
-    def test_two_webhook_secrets_are_a_rotation_under_way(self, settings):
-        options = settings.PAYMENT_GATEWAYS["sandbox"]["options"]
-        told = {**options, "webhook_secrets": ("new-secret-0123456789", "old-secret-0123456789")}
-        settings.PAYMENT_GATEWAYS = {"sandbox": {"options": told}}
+    def test_two_webhook_secrets_are_a_rotation_under_way(self, settings, own_adapters):
+        sandbox = settings.PAYMENT_GATEWAYS["sandbox"]
+        two = ("new-secret-0123456789", "old-secret-0123456789")
+        told = {**sandbox, "options": {**sandbox["options"], "webhook_secrets": two}}
+        settings.PAYMENT_GATEWAYS = {"sandbox": told}
         assert [f.level for f in self.saw("secrets")][-1] is doctor.Level.WARN
 
     def test_the_command_prints_json_and_fails_when_something_is_bad(self, bank_process):
@@ -149,58 +153,6 @@ class TestPayments:
         bank.faults(error_before=1.0)
         (asked,) = run("payment_sync", reference)["asked"]
         assert (asked["is"], asked["no_answer"]) == ("open", "HTTP 500")
-
-
-class TestRefundRetry:
-    def test_a_failed_refund_is_replaced_once_in_somebodys_name(self, debt, bank, ada):
-        refund = failed_refund(debt, bank)
-        assert run("refund_retry", refund.reference, "--as", "ada", "--dry-run")["would"]
-        assert Refund.objects.count() == 1
-        told = run("refund_retry", refund.reference, "--as", "ada")
-        assert told["replaced_by"].split()[0] != refund.reference
-        with pytest.raises(CommandError):
-            call_command("refund_retry", refund.reference, "--as", "ada")
-        assert Refund.objects.count() == 2
-
-    def test_a_failed_refund_needs_a_name_with_the_right(self, debt, bank):
-        refund = failed_refund(debt, bank)
-        get_user_model().objects.create_user("bob", "bob@payonce.example", "x", is_staff=True)
-        for arguments in ([], ["--as", "nobody"], ["--as", "bob"]):
-            with pytest.raises(CommandError):
-                call_command("refund_retry", refund.reference, *arguments)
-
-    @pytest.mark.parametrize("flags", [[], ["--dry-run"]])
-    def test_one_that_waits_for_a_person_goes_on_waiting_and_says_so(
-        self, debt, bank, ada, settings, flags
-    ):
-        settings.REFUND_APPROVAL_LIMIT_MINOR = {"EUR": 1}
-        view = payments.refund_payment(
-            payment_reference=paid(debt, bank).reference,
-            amount_minor=OWED,
-            refunded_so_far_minor=0,
-            reason="sent back",
-            actor="ada",
-            claim=None,
-            now=timezone.now(),
-        )
-        told = run("refund_retry", view.reference, *flags)
-        assert (told["was"], "second person" in told["would"]) == ("requested", True)
-        assert bank.net() == OWED
-
-    def test_a_refund_on_its_way_is_asked_about(self, debt, bank, ada):
-        payment = paid(debt, bank)
-        bank.faults(error_before=1.0)
-        view = payments.refund_payment(
-            payment_reference=payment.reference,
-            amount_minor=OWED,
-            refunded_so_far_minor=0,
-            reason="sent back",
-            actor="ada",
-            claim=None,
-            now=timezone.now() - timedelta(minutes=1),
-        )
-        bank.faults()
-        assert run("refund_retry", view.reference)["is"] in ("pending", "done")
 
 
 class TestOutbox:
