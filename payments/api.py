@@ -17,10 +17,12 @@ from rest_framework.views import APIView
 from payments import services as payments
 from payments.references import FORM, check_form
 from shop import idempotency
+from shop.confirmed import ConfirmPassword, is_confirmed
 from shop.idempotency import Claim, Replay
 from shop.logs import get_logger
 from shop.openapi import KEY, problems
 from shop.problems import Busy
+from shop.record import note_act
 from shop.strict_fields import StrictInteger, StrictText
 
 log = get_logger(__name__)
@@ -114,6 +116,13 @@ class Refunds(StaffView):
 
     permission_classes = [MayRefund]
 
+    def check_permissions(self, request: Request) -> None:
+        """The right, and of a session also the password: a browser may stand open."""
+        super().check_permissions(request)
+        by_session = isinstance(request.successful_authenticator, SessionAuthentication)
+        if by_session and not is_confirmed(request.session, now=timezone.now()):
+            raise ConfirmPassword
+
     @extend_schema(
         operation_id="refund_payment",
         parameters=[PAYMENT, KEY],
@@ -155,5 +164,12 @@ class Refresh(StaffView):
         # Asking twice moves nothing twice: the key is demanded but need not be kept.
         idempotency.key_of(request)
         _ = request.data  # there are no fields, but a foreign content type is refused here too
-        payment = payments.refresh_payment(reference=reference, now=timezone.now())
+        person: Any = request.user
+        now = timezone.now()
+        payment = payments.refresh_payment(
+            reference=reference, now=now, source="staff", actor=person.get_username()
+        )
+        note_act(
+            person, "asked the gateway", reference, payment.order_reference, now=now, by="the API"
+        )
         return Response(payment.as_api())

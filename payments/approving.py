@@ -18,13 +18,16 @@ from payments.problems import (
     NotWaiting,
     OwnRefund,
     PaymentNotFound,
+    ReasonMissing,
     RefundedMeanwhile,
     RefundVoid,
     TransferDiffers,
+    TransferNoted,
 )
 from payments.trail import Trail
 from payments.views import RefundView, refund_view
-from shop.models import StateChange
+from shop.models import User
+from shop.record import note_act
 
 
 def approve(*, reference: str, amount_minor: int, actor: str, now: datetime) -> RefundView:
@@ -57,15 +60,22 @@ def approve(*, reference: str, amount_minor: int, actor: str, now: datetime) -> 
 def reject(*, reference: str, reason: str, actor: str, now: datetime) -> RefundView:
     """Refuse it, or take one's own request back: the amount is free again.
 
-    Raises NotWaiting, also for money that the shop itself owes back.
+    Raises ReasonMissing, NotWaiting (also for money that the shop itself owes back), and
+    TransferNoted.
     """
+    told = " ".join(reason.split())[:200]
+    if not told:
+        raise ReasonMissing
     with transaction.atomic(durable=True):
         intent, refund = _waiting(reference)
-        if not _asked_by_staff(refund):
+        # The money may have left already: a free balance would send it a second time.
+        if refund.transfer_reference:
+            raise TransferNoted
+        if not refund.actor:
             raise NotWaiting
         trail = Trail(intent.order_reference, "staff", now, actor)
-        _release(refund, trail, reason)
-        _close_case(refund, f"refused: {reason}", actor, now)
+        _release(refund, trail, told)
+        _close_case(refund, f"refused: {told}", actor, now)
         trail.write()
     return _view(reference)
 
@@ -73,15 +83,28 @@ def reject(*, reference: str, reason: str, actor: str, now: datetime) -> RefundV
 def note_transfer(
     *, reference: str, transfer_reference: str, actor: str, now: datetime
 ) -> RefundView:
-    """The first person's word that the money was transferred by hand. Raises NotWaiting."""
+    """The first person's word that the money was transferred by hand.
+
+    Until it is confirmed the same person may write it anew: each wording is on record.
+    Raises NotWaiting.
+    """
     with transaction.atomic(durable=True):
-        _, refund = _waiting(reference)
-        if refund.kind != RefundKind.MANUAL or refund.transfer_reference:
+        intent, refund = _waiting(reference)
+        if refund.kind != RefundKind.MANUAL or refund.actor not in ("", actor):
             raise NotWaiting
-        if refund.actor and refund.actor != actor:
-            raise NotWaiting
-        refund.actor, refund.transfer_reference = actor, transfer_reference
-        refund.save(update_fields=["actor", "transfer_reference"])
+        before = refund.transfer_reference
+        if before != transfer_reference:
+            refund.actor, refund.transfer_reference = actor, transfer_reference
+            refund.save(update_fields=["actor", "transfer_reference"])
+            note_act(
+                User.objects.get(username=actor),
+                "noted a transfer",
+                reference,
+                intent.order_reference,
+                now=now,
+                transfer=transfer_reference,
+                before=before,
+            )
     return _view(reference)
 
 
@@ -128,12 +151,6 @@ def _seen_is_stale(refund: Refund) -> bool:
     payment = refund.payment
     others_minor = payment.refunded_minor + payment.refund_pending_minor - refund.amount_minor
     return others_minor != refund.seen_refunded_minor
-
-
-def _asked_by_staff(refund: Refund) -> bool:
-    return StateChange.objects.filter(
-        subject="refund", subject_reference=refund.reference, from_state="", source="staff"
-    ).exists()
 
 
 def _release(refund: Refund, trail: Trail, reason: str) -> None:

@@ -5,6 +5,8 @@ is booked once, on a row of its own; the refund of a surplus is written in the v
 transaction that records it.
 """
 
+from typing import Any
+
 from payments import registry, reviews
 from payments.events import PaymentCaptured, SurplusCaptured
 from payments.gateways import base
@@ -143,14 +145,14 @@ def write_refund(
     trail: Trail,
     reason: str = "",
     *,
-    note: str = "",
-    seen_refunded_minor: int = 0,
     waits: bool = False,
+    **asked: Any,
 ) -> Refund:
     """The refund's row, sent by the sweep; by hand where the method cannot refund.
 
     The caller holds the intent's lock and has counted the amount as pending. One that
-    `waits` is sent only after a second person approved it.
+    `waits` is sent only after a second person approved it; `asked` are more of the row's
+    own columns, as who asked for it wants them.
     """
     refundable = registry.capabilities(row.gateway, row.method).refundable
     refund = Refund(
@@ -160,10 +162,10 @@ def write_refund(
         amount_minor=amount_minor,
         currency=row.captured_currency,
         reason=reason or kind.label,
-        note=note,
-        seen_refunded_minor=seen_refunded_minor,
-        actor=trail.actor,
+        # Who only asked the gateway did not ask for this: the shop owes it by itself.
+        actor=trail.actor if kind is RefundKind.STAFF else "",
         created_at=trail.now,
+        **asked,
     )
     if refundable and not waits:
         trail.step(refund, "approved")
@@ -185,18 +187,23 @@ def write_refund(
 
 def _adopt_refunds(row: Payment, snapshot: base.Snapshot | None, trail: Trail) -> None:
     """Book refunds that the gateway shows on this transaction and we have lost."""
+    for fact in lost_refunds(row, snapshot):
+        if fact.amount_minor <= row.refundable_minor:
+            _adopt(row, fact, trail)
+
+
+def lost_refunds(row: Payment, snapshot: base.Snapshot | None) -> list[base.RefundFact]:
+    """What the gateway has sent back of this transaction and no row of ours knows."""
     shown = [
         fact
         for fact in (snapshot.refunds if snapshot else ())
         if fact.transaction_id == row.gateway_transaction_id and fact.state is base.RefundState.DONE
     ]
     if not shown:
-        return
+        return []
     known = Refund.objects.filter(reference__in=[fact.reference for fact in shown])
     references = set(known.values_list("reference", flat=True))
-    for fact in shown:
-        if fact.reference not in references and fact.amount_minor <= row.refundable_minor:
-            _adopt(row, fact, trail)
+    return [fact for fact in shown if fact.reference not in references]
 
 
 def _adopt(row: Payment, fact: base.RefundFact, trail: Trail) -> None:

@@ -61,12 +61,16 @@ def _want_closed(
 
 
 def pursue_close(
-    payment: Payment, *, source: str, now: datetime
+    payment: Payment, *, source: str, now: datetime, actor: str = ""
 ) -> tuple[CloseAnswer | None, Payment, datetime]:
     """Ask the gateway to close and record its answer; None when it gave none."""
     answer = asking.close(payment, now=now)
     row = record_outcome(
-        reference=payment.reference, outcome=answer.outcome, source=source, now=answer.at
+        reference=payment.reference,
+        outcome=answer.outcome,
+        source=source,
+        actor=actor,
+        now=answer.at,
     )
     if answer.close is None:
         return None, row, answer.at
@@ -74,7 +78,11 @@ def pursue_close(
         # It says paid but brought no amount: the query does.
         again = asking.query(row, now=answer.at)
         row = record_outcome(
-            reference=row.reference, outcome=again.outcome, source=source, now=again.at
+            reference=row.reference,
+            outcome=again.outcome,
+            source=source,
+            actor=actor,
+            now=again.at,
         )
     if answer.close.answer is CloseAnswer.NOT_CLOSABLE:
         row.dead_after = answer.close.dead_after or row.expires_at

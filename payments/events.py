@@ -68,7 +68,10 @@ class SurplusCaptured:
 @fact
 @dataclass(frozen=True)
 class RefundDone:
-    """Money went back; `settles` when it came from the capture that paid the intent."""
+    """Money went back; `settles` when it came from the capture that paid the intent.
+
+    Who asked for it may have chosen to tell the shopper in another way.
+    """
 
     order_reference: str
     payment: str
@@ -76,6 +79,7 @@ class RefundDone:
     amount_minor: int
     settles: bool
     fully_refunded: bool
+    tell_shopper: bool = True
 
     @property
     def dedupe_key(self) -> str:

@@ -38,20 +38,20 @@ def poll(reference: str, *, now: datetime, source: str = "poll") -> bool:
     return bool(claimed)
 
 
-def ask_now(reference: str, *, now: datetime, source: str) -> Payment:
+def ask_now(reference: str, *, now: datetime, source: str, actor: str = "") -> Payment:
     """Ask the gateway in the way this payment needs it, and record what it says."""
     payment = _read(reference)
     if payment.is_leased(now):
         return payment  # somebody's create or close is under way and will record its answer
     metrics.polls.labels(source).inc()
     if payment.can_be_sent(now):
-        row = _resume(payment, now=now)
+        row = _resume(payment, now=now, actor=actor)
     elif payment.close_wanted_at is not None and not payment.is_final:
-        row = _close(payment, now=now, source=source)
+        row = _close(payment, now=now, source=source, actor=actor)
     elif payment.can_be_captured(now):
         row = capture(payment, now=now)
     else:
-        row = _query(payment, now=now, source=source)
+        row = _query(payment, now=now, source=source, actor=actor)
     if source in OWN_RHYTHM:
         _continue(row, now=now)
     return row
@@ -66,13 +66,14 @@ def _read(reference: str) -> Payment:
     return Payment.objects.select_related("same_attempt_as", "intent").get(reference=reference)
 
 
-def _query(payment: Payment, *, now: datetime, source: str) -> Payment:
+def _query(payment: Payment, *, now: datetime, source: str, actor: str = "") -> Payment:
     answer = asking.query(payment, now=now)
     failpoints.reach("poll.answered")
     row = record_outcome(
         reference=(payment.same_attempt_as or payment).reference,
         outcome=answer.outcome,
         source=source,
+        actor=actor,
         now=answer.at,
     )
     return capture(row, now=answer.at) if row.can_be_captured(answer.at) else row
@@ -96,7 +97,7 @@ def capture(payment: Payment, *, now: datetime) -> Payment:
     )
 
 
-def _resume(payment: Payment, *, now: datetime) -> Payment:
+def _resume(payment: Payment, *, now: datetime, actor: str) -> Payment:
     """The process that opened it died or got no answer: the same request, the same key."""
     with transaction.atomic(durable=True):
         PaymentIntent.objects.lock().get(pk=payment.intent_id)
@@ -108,12 +109,16 @@ def _resume(payment: Payment, *, now: datetime) -> Payment:
         row.save()
     answer = asking.create(row, now=now)
     return record_outcome(
-        reference=row.reference, outcome=answer.outcome, source="answer", now=answer.at
+        reference=row.reference,
+        outcome=answer.outcome,
+        source="answer",
+        actor=actor,
+        now=answer.at,
     )
 
 
-def _close(payment: Payment, *, now: datetime, source: str) -> Payment:
-    answer, row, at = pursue_close(payment, source=source, now=now)
+def _close(payment: Payment, *, now: datetime, source: str, actor: str) -> Payment:
+    answer, row, at = pursue_close(payment, source=source, actor=actor, now=now)
     if answer is not CloseAnswer.NOT_CLOSABLE or row.is_final:
         return row
     if row.role == Role.LIVE and payment.intent.closed_at is not None:

@@ -1,14 +1,17 @@
 """Ask the gateway and see what its answer would change, before anything is changed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from payments import asking
+from payments.booking import lost_refunds
 from payments.gateways import base
 from payments.models import Payment
 from payments.outcomes import Move, Outcome, decide
 from payments.problems import PaymentNotFound
 from payments.recording import record_outcome
+from shop.money import format_money
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,28 @@ def _would(payment: Payment, outcome: Outcome) -> str:
     if move is not Move.BOOK:
         return WOULD[move]
     attempts = list(payment.intent.payments.filter(gateway=payment.gateway))
+    told = [*_captured(payment, attempts, outcome), *_sent_back(attempts, outcome)]
+    return "; ".join(told) or NOTHING
+
+
+def _captured(payment: Payment, attempts: list[Payment], outcome: Outcome) -> Iterator[str]:
     booked = {row.gateway_transaction_id for row in attempts}
     captures = outcome.snapshot.captures if outcome.snapshot else ()
     fresh = [c for c in captures if c.transaction_id not in booked]
     if not fresh:
-        return NOTHING
+        return
     settled = payment.intent.payments.filter(role="settling").exists()
     owed = (payment.intent.amount_minor, payment.intent.currency)
     right = any((c.amount_minor, c.currency) == owed and not c.refunded_minor for c in fresh)
     if right and not settled:
-        return "the payment is captured and pays the order"
-    return "the payment is captured as surplus and sent back"
+        yield "the payment is captured and pays the order"
+    else:
+        yield "the payment is captured as surplus and sent back"
+
+
+def _sent_back(attempts: list[Payment], outcome: Outcome) -> Iterator[str]:
+    for row in (row for row in attempts if row.has_money):
+        for fact in lost_refunds(row, outcome.snapshot):
+            if fact.amount_minor <= row.refundable_minor:
+                money = format_money(fact.amount_minor, row.captured_currency)
+                yield f"a refund of {money} that the gateway made is booked"

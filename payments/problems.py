@@ -100,6 +100,21 @@ class TransferDiffers(Problem):
     title = "This is not the transfer reference that the first person noted."
 
 
+class TransferNoted(Problem):
+    """Correct what was noted, or let a second person confirm it."""
+
+    status = 409
+    slug = "transfer-noted"
+    title = "A transfer was noted for this refund: the money may have left, so it stays owed."
+
+
+class ReasonMissing(Problem):
+    """Say why: whoever reads it next was not there."""
+
+    slug = "reason-missing"
+    title = "Say in a few words why."
+
+
 class NotRetryable(Problem):
     """This refund did not fail, or was tried again already."""
 

@@ -26,6 +26,7 @@ from shop.problems import Problem as Trouble
 log = get_logger(__name__)
 
 RIGHT_TO_SIGN = "payments.sign_off"
+RIGHT_TO_COMPARE = "payments.compare_day"
 #: A day with more differences is an outage of the books: the count says so, the list ends.
 DIFFERENCES_KEPT = 10_000
 #: The gateway may book the last minutes of a day a little later.

@@ -4,14 +4,14 @@ A refund fails only on the gateway's final word, which may come after it had sai
 sweep drives every row; a staff request is sent at once and shows the first answer.
 """
 
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 
-from payments import asking, booking, breaker, registry, reviews
+from payments import asking_refunds, booking, reviews
+from payments.asking_refunds import Answer
 from payments.events import RefundFailed
 from payments.gateways import base
 from payments.models import PaymentIntent, Refund
@@ -57,14 +57,11 @@ class _Turn:
     send: bool
     sent_before: datetime | None
 
-
-@dataclass(frozen=True)
-class _Answer:
-    """The gateway's word about a refund and when it came; None: no trustworthy one."""
-
-    snapshot: base.RefundSnapshot | None
-    error: str
-    at: datetime
+    def talk(self, now: datetime) -> Answer:
+        """The call itself, outside of every transaction."""
+        if self.send:
+            return asking_refunds.send(self.refund, sent_before=self.sent_before, now=now)
+        return asking_refunds.query(self.refund, now=now)
 
 
 def drive(reference: str, *, now: datetime) -> bool:
@@ -77,21 +74,15 @@ def drive(reference: str, *, now: datetime) -> bool:
     if turn is None:
         return False
     failpoints.reach("refund.committed")
-    answer = _call(turn, now=now)
-    if turn.refund.state == RefundState.SENT and not turn.send and _is_not_found(answer):
+    answer = turn.talk(now)
+    if turn.refund.state == RefundState.SENT and not turn.send and answer.is_not_found:
         turn = _take(reference, now=answer.at, asked_under=turn.refund.lease_until)
         if turn is None:
             return False
-        answer = _call(turn, now=answer.at)
+        answer = turn.talk(answer.at)
     failpoints.reach("refund.answered")
-    record_refund(
-        reference, answer.snapshot, answer.error, asked_state=turn.refund.state, now=answer.at
-    )
+    record_refund(reference, answer, asked_state=turn.refund.state)
     return answer.snapshot is not None
-
-
-def _is_not_found(answer: _Answer) -> bool:
-    return answer.snapshot is not None and answer.snapshot.state is base.RefundState.NOT_FOUND
 
 
 def _take(reference: str, *, now: datetime, asked_under: datetime | None = None) -> _Turn | None:
@@ -121,37 +112,6 @@ def _take(reference: str, *, now: datetime, asked_under: datetime | None = None)
     return _Turn(refund, send, sent_before)
 
 
-def _call(turn: _Turn, *, now: datetime) -> _Answer:
-    asking.forbid_transaction()
-    refund, request = turn.refund, _request(turn.refund)
-    began = time.monotonic()
-
-    def answered(snapshot: base.RefundSnapshot | None, error: str = "") -> _Answer:
-        return _Answer(snapshot, error, now + timedelta(seconds=time.monotonic() - began))
-
-    try:
-        snapshot = breaker.call(
-            refund.payment.gateway,
-            "refund" if turn.send else "query_refund",
-            lambda gate: gate.refund(request) if turn.send else gate.query_refund(request),
-        )
-    except base.Refused as no:
-        if _is_final(turn, now):
-            return answered(base.RefundSnapshot(base.RefundState.FAILED, gateway_id=no.code))
-        return answered(None, no.code)
-    except base.Unknown as doubt:
-        return answered(None, doubt.why)
-    return answered(snapshot)
-
-
-def _is_final(turn: _Turn, now: datetime) -> bool:
-    """Whether a refusal ends the refund: no earlier send of it can still be on its way."""
-    payment = turn.refund.payment
-    horizon = registry.capabilities(payment.gateway, payment.method).not_found_final_after
-    last = turn.sent_before
-    return turn.send and (last is None or now >= last + horizon)
-
-
 def locked_refund(reference: str) -> tuple[PaymentIntent, Refund]:
     """The refund with its payment, under the intent's lock: for whoever decides about it."""
     intent = PaymentIntent.objects.select_for_update(of=("self",)).get(
@@ -161,43 +121,35 @@ def locked_refund(reference: str) -> tuple[PaymentIntent, Refund]:
     return intent, refund
 
 
-def _request(refund: Refund) -> base.RefundRequest:
-    return base.RefundRequest(
-        reference=refund.reference,
-        payment=asking.reference_of(refund.payment),
-        amount_minor=refund.amount_minor,
-        currency=refund.currency,
-        reason=refund.reason,
-        created_at=refund.created_at,
-        captured_minor=refund.payment.captured_minor,
-    )
-
-
-def record_refund(
-    reference: str,
-    snapshot: base.RefundSnapshot | None,
-    error: str,
-    *,
-    asked_state: str,
-    now: datetime,
-) -> None:
-    """The one place that moves a refund by a gateway's word; None means no trustworthy one.
+def record_refund(reference: str, answer: Answer, *, asked_state: str) -> None:
+    """The one place that moves a refund by a gateway's word.
 
     `asked_state` is where the row stood when the gateway was asked.
     """
+    now, snapshot = answer.at, answer.snapshot
     with transaction.atomic(durable=True):
         intent, refund = locked_refund(reference)
         trail = Trail(intent.order_reference, "gateway", now)
+        before = _told(refund)
         refund.lease_until = None
-        refund.last_error = error[:200]
+        refund.last_error = answer.error[:200]
         if not _is_overtaken(refund, snapshot, asked_state):
             _move(refund, snapshot, trail)
         if refund.is_outstanding:
             refund.next_poll_at = now + timedelta(seconds=_pause(refund))
             _tell_if_tired(refund, trail)
+        # As with payments: a repeat that changes nothing leaves nothing behind.
+        if _told(refund) != before:
+            said = "unknown" if snapshot is None else snapshot.state.value
+            trail.call(refund, answer.operation, said, answer.milliseconds)
         refund.save()
         refund.payment.save(update_fields=["refunded_minor", "refund_pending_minor"])
         trail.write()
+
+
+def _told(refund: Refund) -> tuple[str, str, str]:
+    """What a gateway's answer can change."""
+    return refund.state, refund.gateway_refund_id, refund.last_error
 
 
 def _is_overtaken(refund: Refund, snapshot: base.RefundSnapshot | None, asked_state: str) -> bool:
@@ -287,12 +239,8 @@ def ask(reference: str, *, now: datetime) -> bool:
         return True
     if refund.is_outstanding:
         return drive(reference, now=now)
-    asking.forbid_transaction()
-    try:
-        snapshot = breaker.call(
-            refund.payment.gateway, "query_refund", lambda gate: gate.query_refund(_request(refund))
-        )
-    except (base.Refused, base.Unknown):
+    answer = asking_refunds.query(refund, now=now)
+    if answer.snapshot is None:
         return False
-    record_refund(reference, snapshot, "", asked_state=refund.state, now=now)
+    record_refund(reference, answer, asked_state=refund.state)
     return True

@@ -4,8 +4,9 @@ The limits are per currency, in minor units. A sum that is split is still one su
 person sent back on a payment, or within a day, without a second person counts together.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -42,6 +43,8 @@ class RefundWish:
     actor: str
     claim: Claim | None = None
     note: str = ""
+    parts: dict[str, Any] = field(default_factory=dict)  # what the amount was made of
+    tell_shopper: bool = True
     retry_of: str = ""  # the failed refund that this one replaces
 
 
@@ -106,6 +109,8 @@ def _write(wish: RefundWish, payment: Payment, trail: Trail) -> Refund:
         trail,
         wish.reason,
         note=wish.note,
+        parts=wish.parts,
+        tell_shopper=wish.tell_shopper,
         seen_refunded_minor=wish.refunded_so_far_minor,
         waits=waits,
     )

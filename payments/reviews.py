@@ -12,9 +12,11 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from payments.models import Payment, PaymentIntent, ReviewCase
+from payments.models import Payment, PaymentIntent, Refund, ReviewCase
 from payments.models.desk import ReviewKind
 from payments.models.payment import State
+from payments.models.refund import RefundState
+from payments.problems import ReasonMissing
 from shop.models import StaffAction, User
 from shop.problems import Problem
 
@@ -33,11 +35,12 @@ class CaseMoved(Problem):
     title = "Somebody else took or ended this case meanwhile."
 
 
-class ReasonMissing(Problem):
-    """Say why the case is over: whoever reads it next was not there."""
+class StillOwed(Problem):
+    """Transfer the money, or take the request back: that closes the case."""
 
-    slug = "reason-missing"
-    title = "Say in a few words why this case is over."
+    status = 409
+    slug = "still-owed"
+    title = "This money is still owed: the case ends when a second person confirms the transfer."
 
 
 def open_case(
@@ -80,7 +83,7 @@ def claim(*, case_id: int, person: User, held_by: int | None, now: datetime) -> 
 def resolve(*, case_id: int, person: User, reason: str, now: datetime) -> ReviewCase:
     """End a case that nobody else holds, and say why.
 
-    Raises PermissionDenied, ReviewCase.DoesNotExist, CaseMoved, ReasonMissing.
+    Raises PermissionDenied, ReviewCase.DoesNotExist, CaseMoved, ReasonMissing, StillOwed.
     """
     told = " ".join(reason.split())[:REASON_LENGTH_MAX]
     with transaction.atomic(durable=True):
@@ -89,10 +92,18 @@ def resolve(*, case_id: int, person: User, reason: str, now: datetime) -> Review
             raise CaseMoved
         if not told:
             raise ReasonMissing
+        if awaits_transfer(case):
+            raise StillOwed
         case.resolved_by, case.resolved_at, case.resolution = person, now, told
         case.save(update_fields=["resolved_by", "resolved_at", "resolution"])
         _on_record(case, person, "resolve_review", now, told)
     return case
+
+
+def awaits_transfer(case: ReviewCase) -> bool:
+    """No sentence of one person pays a debt: such a case ends with its refund, by two."""
+    owed = Refund.objects.filter(reference=case.subject, state=RefundState.REQUESTED)
+    return case.kind == ReviewKind.MANUAL_REFUND and owed.exists()
 
 
 def _locked(case_id: int, person: User) -> ReviewCase:

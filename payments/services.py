@@ -6,6 +6,7 @@ amounts are in minor units. No function may be called with an order row locked, 
 """
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
@@ -30,11 +31,13 @@ from payments.problems import (
     OwnRefund,
     PaymentAlreadySettled,
     PaymentNotFound,
+    ReasonMissing,
     RefundedMeanwhile,
     RefundTooLarge,
     RefundVoid,
     TooManyPayments,
     TransferDiffers,
+    TransferNoted,
 )
 from payments.views import (
     Closing,
@@ -61,6 +64,7 @@ __all__ = [
     "PaymentAlreadySettled",
     "PaymentNotFound",
     "PaymentView",
+    "ReasonMissing",
     "RefundTooLarge",
     "RefundView",
     "RefundVoid",
@@ -68,6 +72,7 @@ __all__ = [
     "Started",
     "TooManyPayments",
     "TransferDiffers",
+    "TransferNoted",
     "apply_answer",
     "approve_refund",
     "close_intent",
@@ -128,11 +133,13 @@ def start_payment(
     return started
 
 
-def refresh_payment(*, reference: str, now: datetime) -> PaymentView:
-    """Ask the gateway about one payment now. Raises PaymentNotFound."""
+def refresh_payment(
+    *, reference: str, now: datetime, source: str = "check", actor: str = ""
+) -> PaymentView:
+    """Ask the gateway about one payment now, in whose name. Raises PaymentNotFound."""
     if not Payment.objects.filter(reference=reference).exists():
         raise PaymentNotFound
-    row = polling.ask_now(reference, now=now, source="check")
+    row = polling.ask_now(reference, now=now, source=source, actor=actor)
     row = Payment.objects.select_related("intent").get(pk=row.pk)
     return payment_view(row, row.intent.order_reference, row.refunds.all())
 
@@ -163,12 +170,15 @@ def refund_payment(
     claim: Claim | None,
     now: datetime,
     note: str = "",
+    parts: dict[str, Any] | None = None,
+    tell_shopper: bool = True,
     retry_of: str = "",
 ) -> RefundView:
     """Send captured money back, once; above a limit it waits for a second person.
 
-    `refunded_so_far_minor` is the done and pending total that the staff saw; `retry_of` names
-    the failed refund that this one replaces. Raises PaymentNotFound, NotRefundable,
+    `refunded_so_far_minor` is the done and pending total that the staff saw; `parts` is what
+    the amount was made of, kept as it is; `retry_of` names the failed refund that this one
+    replaces. Raises PaymentNotFound, NotRefundable,
     RefundedMeanwhile (with the fresh figure), RefundTooLarge, NotRetryable.
     """
     wish = requesting.RefundWish(
@@ -179,6 +189,8 @@ def refund_payment(
         actor,
         claim,
         note=note,
+        parts=parts or {},
+        tell_shopper=tell_shopper,
         retry_of=retry_of,
     )
     return requesting.request_refund(wish, now=now)

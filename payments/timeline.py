@@ -13,6 +13,8 @@ from shop.models import StaffAction, StateChange
 M = TypeVar("M", bound=Model)
 #: Of each kind so many entries at most; an order that has more is shown its newest.
 ENTRIES_MAX = 300
+#: Calls to a gateway that are about a refund.
+OF_REFUNDS = ("refund", "query_refund")
 #: So much of a notification's body is shown.
 BODY_BYTES_MAX = 8192
 
@@ -66,12 +68,14 @@ def _step(step: StateChange) -> Entry:
 
 
 def _call(step: StateChange) -> Entry:
-    asker = _joined(step.source, step.actor, step.reason)
+    asked_in = step.detail.get("request", "")
+    asker = _joined(step.source, step.actor, step.reason, asked_in and f"request {asked_in}")
     took = step.detail.get("milliseconds")
     event = f"{step.from_state}: {step.to_state}"
     event += "" if took is None else f" after {took} ms"
     kind = "poll" if step.source in ("poll", "sweep") else "gateway call"
-    return Entry(step.at, kind, f"payment {step.subject_reference}", event, asker)
+    subject = "refund" if step.from_state in OF_REFUNDS else "payment"
+    return Entry(step.at, kind, f"{subject} {step.subject_reference}", event, asker)
 
 
 def _notice(notice: Notification) -> Entry:

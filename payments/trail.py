@@ -7,6 +7,7 @@ from payments.events import PaymentEnded, RefundDone
 from payments.models import Payment, Refund
 from payments.models.payment import Role
 from shop import hot, outbox
+from shop.logs import request_id
 from shop.models import StateChange
 
 
@@ -55,18 +56,22 @@ class Trail:
             )
         )
 
-    def call(self, payment: Payment, operation: str, answer: str, milliseconds: int) -> None:
-        """Remember a call to the gateway: what was asked, the answer's class, how long it took."""
+    def call(self, row: Payment | Refund, operation: str, answer: str, milliseconds: int) -> None:
+        """Remember a call to the gateway: what was asked, the answer's class, how long it took.
+
+        The request's id leads from here to every log line of the same moment, and back.
+        """
+        asked_in = request_id()
         self.calls.append(
             StateChange(
                 subject="call",
-                subject_reference=payment.reference,
+                subject_reference=row.reference,
                 order_reference=self.order_reference,
                 from_state=operation,
                 to_state=answer,
                 source=self.source,
                 actor=self.actor,
-                detail={"milliseconds": milliseconds},
+                detail={"milliseconds": milliseconds} | ({"request": asked_in} if asked_in else {}),
                 at=self.now,
             )
         )
@@ -101,6 +106,7 @@ def tell_refund_done(refund: Refund, payment: Payment, trail: Trail) -> None:
             amount_minor=refund.amount_minor,
             settles=payment.role == Role.SETTLING,
             fully_refunded=payment.refunded_minor == payment.captured_minor,
+            tell_shopper=refund.tell_shopper,
         ),
         now=trail.now,
     )

@@ -31,6 +31,8 @@ FIGURES = {
     "callback_lag": ("payonce_callback_lag_seconds", "Age of the oldest of them"),
     "refunds_pending": ("payonce_refunds_pending", "Refunds on their way back"),
     "refunds_pending_age": ("payonce_refunds_pending_oldest_seconds", "Age of the oldest"),
+    "refunds_waiting": ("payonce_refunds_waiting", "Refunds that wait for a person"),
+    "refunds_waiting_age": ("payonce_refunds_waiting_oldest_seconds", "Age of the oldest"),
     "lock_waits": ("payonce_lock_waits", "Connections that wait for a lock"),
     "lock_wait_age": ("payonce_lock_wait_oldest_seconds", "How long the longest has waited"),
     "beat_age": ("payonce_beat_age_seconds", "Since beat's last heartbeat went through a worker"),

@@ -18,6 +18,9 @@ SELECT
     (SELECT count(*) FROM payments_refund WHERE next_poll_at IS NOT NULL) AS refunds_pending,
     (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM payments_refund
         WHERE next_poll_at IS NOT NULL) AS refunds_pending_age,
+    (SELECT count(*) FROM payments_refund WHERE state = 'requested') AS refunds_waiting,
+    (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM payments_refund
+        WHERE state = 'requested') AS refunds_waiting_age,
     (SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock') AS lock_waits,
     (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0)

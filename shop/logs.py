@@ -71,6 +71,11 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return logger
 
 
+def request_id() -> str:
+    """The id of the request, or of the task, that this happens in; empty at a command line."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
 #: Others' loggers. Some name paths, and an order's path is the key to it: our own lines name
 #: routes instead.
 LEVELS = {

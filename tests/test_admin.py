@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
@@ -14,6 +15,7 @@ from payments import inbox, sweeping
 from payments.gateways.base import RawRequest
 from payments.models import Payment
 from shop.models import User
+from shop.record import note_act
 from tests.buyer import Buyer
 from tests.statements import counted
 
@@ -28,6 +30,7 @@ PAGES = [
     "payments_notification",
     "payments_reviewcase",
     "shop_outboxmessage",
+    "shop_staffaction",
 ]
 
 
@@ -88,3 +91,28 @@ def test_a_superuser_cannot_move_a_payment(staff, payment, change):
     delete = reverse("admin:payments_payment_delete", args=[payment.pk])
     assert staff.post(delete, {"post": "yes"}).status_code == 403
     assert Payment.objects.get(pk=payment.pk).role == "settling"
+
+
+def test_a_name_is_given_once_and_never_changed(client, db):
+    """Four eyes compare names: who is renamed in between would be two people."""
+    chief = User.objects.create_superuser("chief", password="x")
+    client.force_login(chief)
+    where = reverse("admin:shop_user_change", args=[chief.pk])
+    shown = client.get(where).content.decode()
+    assert 'name="username"' not in shown
+    client.post(where, {"username": "somebody", "is_active": "on", "is_superuser": "on"})
+    assert User.objects.get().username == "chief"
+    assert 'name="username"' in client.get(reverse("admin:shop_user_add")).content.decode()
+
+
+def test_what_staff_did_is_shown_with_the_way_to_its_order(client, db):
+    viewer = User.objects.create_user("viewer", password="x", is_staff=True)
+    note_act(viewer, "exported orders", "orders", "", now=timezone.now(), days=3)
+    note_act(viewer, "asked the gateway", "X", "PO-1", now=timezone.now())
+    client.force_login(viewer)
+    where = reverse("admin:shop_staffaction_changelist")
+    assert client.get(where).status_code == 403
+    viewer.user_permissions.add(Permission.objects.get(codename="view_staffaction"))
+    page = client.get(where).content.decode()
+    for told in ("exported orders", "days 3", reverse("desk:order", args=["PO-1"])):
+        assert told in page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -148,9 +148,19 @@ def _refunded(mail: Mail) -> Letter:
             (_("Paid by"), str(method_words(payment.method).title)),
             (_("Payment"), payment.reference),
         ]
-    amount = rows[0][1] if rows else ""
     note = CreditNote.objects.filter(refund_reference=mail.occasion).first()
     papers = [credit_notes.draw(note)] if note else []
+    tables = [Table(_("Sent back"), rows)] if rows else []
+    letter = _sent_back(order, rows[0][1] if rows else "", with_note=note is not None)
+    return replace(letter, tables=tables, papers=papers)
+
+
+def refund_letter(order: Order, amount_minor: int, currency: str, *, with_note: bool) -> Letter:
+    """The words about a refund that is only being thought of, for whoever sends it."""
+    return _sent_back(order, money(amount_minor, currency), with_note=with_note)
+
+
+def _sent_back(order: Order, amount: str, *, with_note: bool) -> Letter:
     attached = [_("The credit note is attached. The invoice itself stays as it is.")]
     return Letter(
         subject=_("Sent back: %(amount)s for order %(number)s")
@@ -161,10 +171,8 @@ def _refunded(mail: Mail) -> Letter:
                 "Your bank may need some days to show it."
             )
             % {"amount": amount},
-            *(attached if papers else []),
+            *(attached if with_note else []),
         ],
-        tables=[Table(_("Sent back"), rows)] if rows else [],
-        papers=papers,
     )
 
 

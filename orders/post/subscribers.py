@@ -41,7 +41,10 @@ def tell_late(fact: LateMoneyReturned, *, now: datetime) -> None:
 
 
 def tell_refunded(fact: RefundDone, *, now: datetime) -> None:
-    """Money went back; with its credit note where it had paid an invoice."""
+    """Money went back; with its credit note where it had paid an invoice.
+
+    The note is issued whether or not the shopper is written to: it stands on the order's page.
+    """
     if fact.settles:
         credit_notes.issue(
             fact.order_reference,
@@ -49,8 +52,9 @@ def tell_refunded(fact: RefundDone, *, now: datetime) -> None:
             amount_minor=fact.amount_minor,
             now=now,
         )
-    _mail(fact.order_reference, Occasion.REFUNDED, fact.refund, now=now)
-    _push(fact.order_reference, Occasion.REFUNDED, fact.refund, now=now)
+    if fact.tell_shopper:
+        _mail(fact.order_reference, Occasion.REFUNDED, fact.refund, now=now)
+        _push(fact.order_reference, Occasion.REFUNDED, fact.refund, now=now)
 
 
 def tell_cancelled(fact: OrderCancelled, *, now: datetime) -> None:

@@ -42,6 +42,9 @@ class Notification(models.Model):
                 name="notifications_of_a_refund",
             ),
             BrinIndex(fields=["received_at"], name="notifications_by_day", pages_per_range=32),
+            models.Index(
+                fields=["id"], condition=Q(result="orphan"), name="notifications_orphaned"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -137,6 +140,7 @@ class Reconciliation(models.Model):
     class Meta:
         permissions = [
             ("sign_off", "Can sign off a day's reconciliation"),
+            ("compare_day", "Can compare a day with the gateway's statement again"),
             ("export", "Can export orders, payments and reconciliations"),
         ]
         constraints = [

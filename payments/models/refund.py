@@ -48,6 +48,9 @@ class Refund(models.Model):
     currency = models.CharField(max_length=3)
     reason = models.CharField(max_length=200)
     note = models.CharField(max_length=300, blank=True)
+    # What the amount was made of, for whoever asked: kept here, never read here.
+    parts = models.JSONField(default=dict, db_default={})
+    tell_shopper = models.BooleanField(default=True, db_default=True)
     actor = models.CharField(max_length=150, blank=True)
     approved_by = models.CharField(max_length=150, blank=True)
     # What was done and pending when it was asked for: an approval is void when it changed.

@@ -1,19 +1,30 @@
 """The gateways' statements, loaded beside our tables for one audit."""
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from django.db import connection
 
 from payments.reconciliation import Movement, movements
 
+#: How often somebody who waits is told how far it is.
+DAYS_BETWEEN_WORDS = 10
 
-def read(first: date, last: date) -> list[Movement]:
-    """Every day's statement.
+
+def read(
+    first: date, last: date, *, progress: Callable[[str], None] = lambda _: None
+) -> list[Movement]:
+    """Every day's statement, telling now and then how far it is.
 
     Raises the gateways' Unknown: an audit without their word proves nothing.
     """
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    return [movement for day in days for movement in movements(day)]
+    rows: list[Movement] = []
+    for number, day in enumerate(days, start=1):
+        rows += movements(day)
+        if number % DAYS_BETWEEN_WORDS == 0 or number == len(days):
+            progress(f"{number} of {len(days)} days read, {len(rows)} movements")
+    return rows
 
 
 def load(rows: list[Movement], *, first: date) -> None:

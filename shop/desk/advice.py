@@ -42,7 +42,9 @@ ADVICE = {
     ),
     K.ORPHAN_NOTIFICATION: Advice(
         "A genuine notification names a payment that we do not have.",
-        "Reconcile its day: what carries our reference is adopted. Then replay the notification.",
+        "Open its day under Reconciliation and compare it again: what carries our reference is "
+        "adopted. Then replay the notification. A day that is not over yet: wait for tomorrow's "
+        "comparison, or let an operator run manage.py audit.",
     ),
     K.OUTBOX_STUCK: Advice(
         "Something that happened could not be told to its listener after many tries.",
@@ -55,7 +57,7 @@ ADVICE = {
     ),
     K.RECONCILIATION: Advice(
         "The gateway's statement and our rows differ.",
-        "Open the day's reconciliation, look at both sides, and run it again.",
+        'Open the day under Reconciliation, look at both sides, and press "Compare again".',
     ),
     K.DISPUTE: Advice(
         "The shopper's bank disputes the charge. There is a time limit to answer.",

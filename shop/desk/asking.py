@@ -13,8 +13,7 @@ from payments.references import check_form
 from shop.desk.doors import member
 from shop.desk.finding import Hit
 from shop.desk.pages import desk_page, desk_response
-from shop.desk.record import note_act
-from shop.desk.search import address_of
+from shop.record import note_act
 
 
 @desk_page("payments.view_payment")
@@ -59,7 +58,7 @@ def apply(request: HttpRequest, reference: str) -> HttpResponse:
     )
     said = f"{before.state} → {row.state}" if before.state != row.state else "nothing to change"
     messages.success(request, f"Asked the gateway about {reference}: {said}.")
-    return HttpResponseRedirect(address_of(Hit(number, "", f"payment-{reference}")))
+    return HttpResponseRedirect(Hit(number, "", f"payment-{reference}").address)
 
 
 def found_payment(reference: str) -> Payment:

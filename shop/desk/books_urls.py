@@ -14,6 +14,11 @@ urlpatterns = [
     path(
         "reconciliation/<int:reconciliation_id>/sign/", reconciling.sign, name="reconciliation-sign"
     ),
+    path(
+        "reconciliation/<int:reconciliation_id>/again/",
+        reconciling.again,
+        name="reconciliation-again",
+    ),
     path("exports/", exports.exports, name="exports"),
     path("exports/orders/", exports.orders, name="export-orders"),
     path("exports/payments/", exports.payments, name="export-payments"),

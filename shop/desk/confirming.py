@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
@@ -17,15 +16,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from shop import sign_in
+from shop.confirmed import is_confirmed, note_confirmed
 from shop.desk.doors import member
 from shop.desk.pages import View, desk_page, desk_response
 from shop.logs import get_logger
 
 log = get_logger("security")
-
-#: A walk to the printer, not a lunch.
-CONFIRMED_FOR = timedelta(minutes=15)
-SESSION_KEY = "password_confirmed_at"
 
 
 def confirmed(view: View) -> View:
@@ -33,8 +29,7 @@ def confirmed(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        at = request.session.get(SESSION_KEY, 0)
-        if timezone.now().timestamp() - at < CONFIRMED_FOR.total_seconds():
+        if is_confirmed(request.session, now=timezone.now()):
             return view(request, *args, **kwargs)
         if request.method == "POST":
             messages.warning(request, "Nothing was sent yet: type your password, then once more.")
@@ -57,7 +52,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         sign_in.count_try(name, sign_in.TRIES_PER_ADDRESS)
         if person.check_password(request.POST.get("password", "")):
             sign_in.forget_tries(name)
-            request.session[SESSION_KEY] = timezone.now().timestamp()
+            note_confirmed(request.session, now=timezone.now())
             return HttpResponseRedirect(back)
         log.warning("confirm.failed")
         wrong = True

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from payments.models.refund import RefundState
 from shop.desk import charts, numbers
 from shop.desk.pages import desk_page, desk_response
 
@@ -27,7 +28,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         total=total,
         in_doubt=sum(unknown for _, unknown, _ in found["doubts"]),
         may_arrive=sum(superseded for _, _, superseded in found["doubts"]),
-        open_refunds=sum(count for _, count in found["refunds"]),
+        waiting_refunds=found["refunds"].get(RefundState.REQUESTED, 0),
+        sent_refunds=sum(
+            count for state, count in found["refunds"].items() if state != RefundState.REQUESTED
+        ),
         day_chart=charts.by_day(found["days"]),
         way_chart=charts.by_name(found["ways"]),
         groups=[

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -19,11 +19,11 @@ from shop.desk.doors import member
 from shop.desk.finding import Hit
 from shop.desk.pages import desk_page, desk_response
 from shop.desk.paging import newest_first
-from shop.desk.search import address_of
+from shop.desk.powers import APPROVE, ASK, Powers, powers
+from shop.models import User
 from shop.money import format_money
 from shop.problems import Problem
 
-ASK, APPROVE = "payments.refund_payment", "payments.approve_refund"
 #: As the column: a bank's own reference is shorter.
 TRANSFER_LENGTH_MAX = 140
 
@@ -31,29 +31,39 @@ TRANSFER_LENGTH_MAX = 140
 @desk_page("payments.view_payment")
 @require_safe
 def waiting(request: HttpRequest) -> HttpResponse:
-    """Every refund that waits for a person."""
+    """Every refund that waits for a person; a link for those who may do something about it."""
     rows = Refund.objects.filter(state=RefundState.REQUESTED).select_related("payment__intent")
     page = newest_first(request, rows)
-    return desk_response(request, "refunds", "Refunds that wait for a person", page=page)
+    person = member(request)
+    return desk_response(
+        request,
+        "refunds",
+        "Refunds that wait for a person",
+        page=page,
+        rows=[(row, powers(person, row)) for row in page.rows],
+    )
 
 
 @desk_page("payments.view_payment")
 @require_http_methods(["GET", "HEAD", "POST"])
-@confirmed
-def decide(request: HttpRequest, reference: str) -> HttpResponse:
+def decide(request: HttpRequest, reference: str) -> HttpResponseBase:
     """Approve or refuse what somebody else asked for; who asked may take it back."""
     row = _found(reference)
-    person = member(request)
-    mine = row.actor == person.get_username()
-    if not (person.has_perm(APPROVE) or (mine and person.has_perm(ASK))):
-        raise PermissionDenied
+    may = powers(member(request), row)
+    refuses = request.POST.get("decision") == "refuse"
+    if row.state == RefundState.REQUESTED:
+        _demand(may.decide if request.method != "POST" else may.refuse if refuses else may.approve)
+    else:
+        _demand(_is_a_decider(member(request)))
+    return _decide(request, row, refuses)
+
+
+@confirmed
+def _decide(request: HttpRequest, row: Refund, refuses: bool) -> HttpResponse:
+    page = "refund_transfer" if row.kind == RefundKind.MANUAL else "refund_decide"
     if request.method != "POST":
-        return _shown(request, "refund_decide", row)
-    if request.POST.get("decision") == "refuse":
-        return _act(request, "refund_decide", row, lambda: _refuse(request, row))
-    if not person.has_perm(APPROVE):
-        raise PermissionDenied
-    return _act(request, "refund_decide", row, lambda: _approve(request, row))
+        return _shown(request, page, row)
+    return _act(request, page, row, lambda: (_refuse if refuses else _approve)(request, row))
 
 
 def _approve(request: HttpRequest, row: Refund) -> payments.RefundView:
@@ -69,7 +79,7 @@ def _approve(request: HttpRequest, row: Refund) -> payments.RefundView:
 def _refuse(request: HttpRequest, row: Refund) -> payments.RefundView:
     return payments.reject_refund(
         reference=row.reference,
-        reason=request.POST.get("why", "").strip()[:200] or "no reason given",
+        reason=request.POST.get("why", ""),
         actor=member(request).get_username(),
         now=timezone.now(),
     )
@@ -77,20 +87,25 @@ def _refuse(request: HttpRequest, row: Refund) -> payments.RefundView:
 
 @desk_page("payments.view_payment")
 @require_http_methods(["GET", "HEAD", "POST"])
-@confirmed
-def transfer(request: HttpRequest, reference: str) -> HttpResponse:
+def transfer(request: HttpRequest, reference: str) -> HttpResponseBase:
     """A refund by hand: one person notes the bank transfer, another confirms it."""
     row = _found(reference)
-    person = member(request)
-    first = not row.actor or (row.actor == person.get_username() and not row.transfer_reference)
-    if not person.has_perm(ASK if first else APPROVE):
-        raise PermissionDenied
+    may = powers(member(request), row)
+    if row.state == RefundState.REQUESTED:
+        _demand(may.transfer)
+    else:
+        _demand(_is_a_decider(member(request)))
+    return _transfer(request, row, may)
+
+
+@confirmed
+def _transfer(request: HttpRequest, row: Refund, may: Powers) -> HttpResponse:
     if request.method != "POST":
-        return _shown(request, "refund_transfer", row, first=first)
+        return _shown(request, "refund_transfer", row)
     told = request.POST.get("transfer_reference", "").strip()
     if not 0 < len(told) <= TRANSFER_LENGTH_MAX or not told.isprintable():
-        return _shown(request, "refund_transfer", row, first=first, status=400)
-    act = payments.note_transfer if first else payments.complete_manual_refund
+        return _shown(request, "refund_transfer", row, status=400)
+    act = payments.note_transfer if may.note else payments.complete_manual_refund
     return _act(
         request,
         "refund_transfer",
@@ -98,10 +113,21 @@ def transfer(request: HttpRequest, reference: str) -> HttpResponse:
         lambda: act(
             reference=row.reference,
             transfer_reference=told,
-            actor=person.get_username(),
+            actor=member(request).get_username(),
             now=timezone.now(),
         ),
     )
+
+
+def _demand(right: bool) -> None:
+    """Before the password is asked for: it would open nothing."""
+    if not right:
+        raise PermissionDenied
+
+
+def _is_a_decider(person: User) -> bool:
+    """Who decides about refunds is told that this one does not wait any more."""
+    return person.has_perm(ASK) or person.has_perm(APPROVE)
 
 
 def _found(reference: str) -> Refund:
@@ -124,7 +150,7 @@ def _act(
         f"Refund of {format_money(made.amount_minor, made.currency)}: {made.state}.",
     )
     number = row.payment.intent.order_reference
-    return HttpResponseRedirect(address_of(Hit(number, "", f"refund-{row.reference}")))
+    return HttpResponseRedirect(Hit(number, "", f"refund-{row.reference}").address)
 
 
 def _shown(
@@ -134,7 +160,6 @@ def _shown(
     *,
     status: int = 200,
     problem: Problem | None = None,
-    first: bool = False,
 ) -> HttpResponse:
     person = member(request)
     return desk_response(
@@ -147,7 +172,7 @@ def _shown(
         number=row.payment.intent.order_reference,
         problem=problem,
         mine=row.actor == person.get_username(),
-        first=first,
+        may=powers(person, row),
         by_hand=row.kind == RefundKind.MANUAL,
         is_waiting=row.state == RefundState.REQUESTED,
         changed=_others_minor(row) != row.seen_refunded_minor,

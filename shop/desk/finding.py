@@ -14,6 +14,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.functions import Upper
+from django.urls import reverse
 
 from orders.models import Invoice, Order
 from orders.models.invoice import CreditNote
@@ -39,6 +40,29 @@ class Hit:
     number: str
     what: str
     anchor: str = ""
+
+    @property
+    def address(self) -> str:
+        """The order's page, at the thing that was found."""
+        where = reverse("desk:order", args=[self.number])
+        return f"{where}#{self.anchor}" if self.anchor else where
+
+    @property
+    def name(self) -> str:
+        return self.number
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A notification that belongs to no order of ours: parked, or an orphan."""
+
+    pk: int
+    name: str
+    what: str = "its id: a notification that names no payment of ours"
+
+    @property
+    def address(self) -> str:
+        return reverse("admin:payments_notification_change", args=[self.pk])
 
 
 def exact_hits(text: str) -> list[Hit]:
@@ -137,6 +161,14 @@ def _notifications(text: str) -> Iterator[Hit]:
     for reference, refund in told.values_list("reference", "refund_reference"):
         for hit in (*_payments(reference or refund), *_refunds(refund)):
             yield Hit(hit.number, "notification", hit.anchor)
+
+
+def strays(text: str) -> list[Stray]:
+    """Notifications of exactly this id that lead to no order."""
+    if not text or len(text) > TEXT_MAX:
+        return []
+    told = Notification.objects.filter(gateway__in=registry.configured(), notification_id=text)
+    return [Stray(pk, name) for pk, name in told.values_list("pk", "notification_id")]
 
 
 def _invoices(text: str) -> Iterator[Hit]:

@@ -1,12 +1,14 @@
 """The notification inbox: what came, what became of it, and each gateway's health."""
 
 from datetime import datetime
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -23,6 +25,7 @@ STATES = {
     "waiting": ("Waiting", Q(processed_at=None)),
     "failed": ("Failed", Q(processed_at=None, result="unanswered")),
     "parked": ("Parked", Q(processed_at=None, result="parked")),
+    "orphan": ("Orphans", Q(result="orphan")),
 }
 
 
@@ -54,6 +57,7 @@ def _counts_of_a_day(found: QuerySet[Notification], now: datetime) -> list[tuple
         processed=Count("pk", filter=Q(processed_at__isnull=False)),
         failed=Count("pk", filter=STATES["failed"][1]),
         parked=Count("pk", filter=STATES["parked"][1]),
+        orphaned=Count("pk", filter=STATES["orphan"][1]),
     )
     # Nothing is stored that was not genuine: what was received was verified.
     return [("received and verified", counted.pop("received")), *counted.items()]
@@ -72,4 +76,6 @@ def replay(request: HttpRequest) -> HttpResponse:
     counts = {result: list(results.values()).count(result) for result in results.values()}
     told = ", ".join(f"{count} {result}" for result, count in counts.items())
     messages.success(request, f"{len(results)} replayed: {told}." if results else "None found.")
-    return redirect("desk:inbox")
+    state = request.POST.get("state", "all")
+    kept = f"?{urlencode({'state': state})}" if state in STATES and state != "all" else ""
+    return redirect(reverse("desk:inbox") + kept)

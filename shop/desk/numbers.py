@@ -146,11 +146,11 @@ def _doubts(now: datetime) -> list[tuple[str, int, int]]:
     ]
 
 
-def _open_refunds() -> list[tuple[str, int]]:
-    """Refunds on their way by state; each of them is in one of two partial indexes."""
+def _open_refunds() -> dict[str, int]:
+    """Refunds that are not done, by state; each of them is in one of two partial indexes."""
     waiting = Q(state=RefundState.REQUESTED) | Q(next_poll_at__isnull=False)
     counted = Refund.objects.filter(waiting).values_list("state").annotate(Count("pk"))
-    return sorted(counted.order_by())
+    return dict(sorted(counted.order_by()))
 
 
 def _returned(since: datetime) -> int:

@@ -13,9 +13,9 @@ from orders.models import Order
 from payments.models import Payment, PaymentIntent, Refund, ReviewCase
 from payments.models.desk import ReviewKind
 from payments.models.payment import Role
-from payments.models.refund import RefundKind, RefundState
 from payments.timeline import Entry, timeline
 from shop.desk.pages import desk_page, desk_response
+from shop.desk.powers import ASK, Powers, powers
 from shop.desk.verdict import verdict
 
 
@@ -40,8 +40,7 @@ class ShownRefund:
     """A refund and what this member of staff may do about it."""
 
     row: Refund
-    may_decide: bool = False
-    may_transfer: bool = False
+    may: Powers
     may_retry: bool = False
 
 
@@ -108,8 +107,7 @@ def sums(order: Order | None, intent: PaymentIntent | None, payments: list[Payme
 
 
 def _attempts(intent: PaymentIntent, person: AbstractBaseUser | AnonymousUser) -> Iterator[Attempt]:
-    may_refund = _may(person, "payments.refund_payment")
-    may_approve = _may(person, "payments.approve_refund")
+    may_refund = _may(person, ASK)
     failed = set(
         ReviewCase.objects.filter(
             order_reference=intent.order_reference, kind=ReviewKind.REFUND_FAILED, resolved_at=None
@@ -119,18 +117,13 @@ def _attempts(intent: PaymentIntent, person: AbstractBaseUser | AnonymousUser) -
         shown = [
             ShownRefund(
                 row,
-                may_decide=_waits(row, manual=False) and (may_approve or may_refund),
-                may_transfer=_waits(row, manual=True) and (may_approve or may_refund),
+                may=powers(person, row),
                 may_retry=may_refund and row.reference in failed,
             )
             for row in sorted(payment.refunds.all(), key=lambda row: row.pk)
         ]
         left = payment.has_money and payment.refundable_minor > 0
         yield Attempt(payment, tuple(shown), may_refund and left)
-
-
-def _waits(row: Refund, *, manual: bool) -> bool:
-    return row.state == RefundState.REQUESTED and (row.kind == RefundKind.MANUAL) is manual
 
 
 def _may(person: AbstractBaseUser | AnonymousUser, right: str) -> bool:

@@ -12,8 +12,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from payments import reconciling, registry
+from payments.gateways.base import Refused, Unknown
 from payments.models import Reconciliation, ReviewCase
 from payments.models.desk import ReviewKind
+from shop.books import owed
 from shop.desk.doors import member
 from shop.desk.exports import RIGHT as RIGHT_TO_EXPORT
 from shop.desk.exports import put_on_record
@@ -21,6 +23,8 @@ from shop.desk.pages import desk_page, desk_response
 from shop.desk.paging import newest_first, with_changed
 from shop.desk.sheets import Row, in_batches, major, sheet
 from shop.money import format_money
+from shop.problems import Problem
+from shop.record import note_act
 
 VIEW = "payments.view_reconciliation"
 SUMS = ("charged", "refunded", "fees", "payout")
@@ -88,15 +92,51 @@ def sign(request: HttpRequest, reconciliation_id: int) -> HttpResponse:
     return redirect("desk:reconciliation", reconciliation_id=reconciliation_id)
 
 
-def _shown(
-    request: HttpRequest,
-    reconciliation_id: int,
-    problem: reconciling.NotSignable | reconciling.FiguresMoved | None = None,
-) -> HttpResponse:
+@desk_page(VIEW, reconciling.RIGHT_TO_COMPARE)
+@require_POST
+def again(request: HttpRequest, reconciliation_id: int) -> HttpResponse:
+    """Ask the gateway for the day's statement once more: adopt, compare, write it down."""
+    day, now = _found(reconciliation_id), timezone.now()
+    if day.gateway not in registry.configured():
+        raise Http404
+    try:
+        result = reconciling.reconcile(gateway=day.gateway, day=day.day, owed=owed, now=now)
+    except (Unknown, Refused):
+        return _shown(request, reconciliation_id, NoStatement())
+    differing = len(result.comparison.differences)
+    note_act(
+        member(request),
+        "compared a day again",
+        str(day),
+        "",
+        now=now,
+        differences=differing,
+        adopted=result.adopted,
+    )
+    messages.success(request, f"Compared again: {differing} differences, {result.adopted} adopted.")
+    return redirect("desk:reconciliation", reconciliation_id=reconciliation_id)
+
+
+class NoStatement(Problem):
+    """Try again when the gateway answers: nothing was written."""
+
+    status = 503
+    slug = "no-statement"
+    title = "The gateway gave no statement. The day stays as it is: try again later."
+
+
+def _found(reconciliation_id: int) -> Reconciliation:
     found = Reconciliation.objects.select_related("signed_off_by").filter(pk=reconciliation_id)
     day = found.first()
     if day is None:
         raise Http404
+    return day
+
+
+def _shown(
+    request: HttpRequest, reconciliation_id: int, problem: Problem | None = None
+) -> HttpResponse:
+    day = _found(reconciliation_id)
     return desk_response(
         request,
         "reconciliation",
@@ -110,6 +150,7 @@ def _shown(
         differences=_with_cases(day),
         open_cases=reconciling.open_cases_of(day),
         problem=problem,
+        may_compare=member(request).has_perm(reconciling.RIGHT_TO_COMPARE),
         may_sign=member(request).has_perm(reconciling.RIGHT_TO_SIGN) and not day.signed_off_at,
         may_export=member(request).has_perm(RIGHT_TO_EXPORT),
     )

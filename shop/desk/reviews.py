@@ -16,7 +16,8 @@ from payments.models.desk import ReviewKind
 from shop.desk.advice import ADVICE, runbook_address
 from shop.desk.doors import member
 from shop.desk.pages import desk_page, desk_response
-from shop.desk.paging import newest_first
+from shop.desk.paging import newest_first, oldest_first, with_changed
+from shop.problems import Problem
 
 VIEW = "payments.view_reviewcase"
 
@@ -24,13 +25,15 @@ VIEW = "payments.view_reviewcase"
 @desk_page(VIEW)
 @require_safe
 def cases(request: HttpRequest) -> HttpResponse:
-    """The open cases, or those of one kind, mine, or resolved ones."""
+    """The open cases, those of one kind, mine, or resolved ones; what waits longest first."""
     kind = request.GET.get("kind", "")
     shown = request.GET.get("show", "open")
     found = ReviewCase.objects.select_related("claimed_by", "resolved_by")
     if kind in ReviewKind.values:
         found = found.filter(kind=kind)
-    page = newest_first(request, _choose(found, shown, member(request).pk))
+    newest = request.GET.get("order", "newest" if shown == "resolved" else "oldest") == "newest"
+    turn = newest_first if newest else oldest_first
+    page = turn(request, _choose(found, shown, member(request).pk))
     return desk_response(
         request,
         "reviews",
@@ -38,6 +41,10 @@ def cases(request: HttpRequest) -> HttpResponse:
         page=page,
         kind=kind,
         shown=shown,
+        other_order=with_changed(
+            request.GET, order="oldest" if newest else "newest", before=None, after=None
+        ),
+        newest=newest,
         kinds=_open_by_kind(),
         now=timezone.now(),
     )
@@ -96,7 +103,7 @@ def _done(request: HttpRequest, case_id: int, act: Callable[[], None], said: str
         act()
     except ReviewCase.DoesNotExist:
         raise Http404 from None
-    except (reviews.CaseMoved, reviews.ReasonMissing) as problem:
+    except Problem as problem:
         return _shown(request, _found(case_id), problem=problem)
     messages.success(request, said)
     return redirect("desk:review", case_id=case_id)
@@ -113,7 +120,7 @@ def _found(case_id: int) -> ReviewCase:
 def _shown(
     request: HttpRequest,
     case: ReviewCase,
-    problem: reviews.CaseMoved | reviews.ReasonMissing | None = None,
+    problem: Problem | None = None,
 ) -> HttpResponse:
     person = member(request)
     return desk_response(
@@ -128,6 +135,7 @@ def _shown(
         payment=Payment.objects.filter(reference=case.subject).first(),
         refund=Refund.objects.filter(reference=case.subject).first(),
         problem=problem,
+        awaits_transfer=case.resolved_at is None and reviews.awaits_transfer(case),
         may_act=person.has_perm(reviews.RIGHT) and case.resolved_at is None,
         is_mine=case.claimed_by_id == person.pk,
         reason=request.POST.get("reason", ""),

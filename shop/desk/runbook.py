@@ -14,6 +14,11 @@ from shop.desk.pages import desk_page, desk_response
 RUNBOOK = Path(settings.BASE_DIR) / "docs" / "runbook.md"
 HEADING = re.compile(r"(#{1,4}) (.+)")
 ANCHOR = re.compile(r'<a (?:id|name)="([\w-]+)"></a>')
+#: The beginning of a list's point.
+POINT = re.compile(r"^(?:[-*]|\d+\.) ", re.MULTILINE)
+LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
+#: Code first: within it nothing else is meant.
+INLINE = re.compile(r"(`[^`]+`|\*\*.+?\*\*|\[[^\]]+\]\([^)\s]+\))", re.DOTALL)
 
 
 @desk_page()
@@ -26,7 +31,7 @@ def runbook(request: HttpRequest) -> HttpResponse:
 
 
 def as_html(markdown: str) -> SafeString:
-    """Headings, fenced code and paragraphs; everything else is shown as it was written."""
+    """Headings, code, paragraphs, lists, tables, links and bold words; the rest as it is."""
     parts = re.split(r"^```.*?\n(.*?)^```$", markdown, flags=re.MULTILINE | re.DOTALL)
     # Between two fences stand texts, and inside them code: they take turns.
     blocks = [
@@ -57,9 +62,18 @@ def _block(block: str) -> SafeString:
     whole = ANCHOR.sub("", block).strip()
     if whole.startswith("|"):
         return format_html("{}{}", anchors, _table(whole))
-    if whole.startswith(("- ", "* ", "1. ")):
-        return format_html('{}<pre class="plain">{}</pre>', anchors, _inline(whole))
-    return format_html("{}<p>{}</p>", anchors, _inline(whole))
+    words, points = _words_and_points(whole)
+    listed = _list(points) if points else ""
+    told = format_html("<p>{}</p>", _inline(words)) if words else ""
+    return format_html("{}{}{}", anchors, told, listed)
+
+
+def _words_and_points(block: str) -> tuple[str, str]:
+    """A list may follow its sentence without an empty line."""
+    begin = POINT.search(block)
+    return (
+        (block, "") if begin is None else (block[: begin.start()].strip(), block[begin.start() :])
+    )
 
 
 def _table(block: str) -> SafeString:
@@ -77,11 +91,30 @@ def _row(cells: list[str], tag: str) -> SafeString:
     return format_html("<tr>{}</tr>", shown)
 
 
+def _list(block: str) -> SafeString:
+    """Steps or points; what is indented below one belongs to it."""
+    number = re.match(r"\d+", block)
+    head = format_html('ol start="{}"', number[0]) if number else "ul"
+    points = [" ".join(point.split()) for point in POINT.split(block)[1:]]
+    body = format_html_join("", "<li>{}</li>", ((_inline(point),) for point in points))
+    return format_html("<{}>{}</{}>", head, body, head[:2])
+
+
 def _inline(text: str) -> SafeString:
-    """Code between backticks; the rest as it is written."""
-    parts = text.split("`")
-    return format_html_join(
-        "",
-        "{}",
-        ((format_html("<code>{}</code>", p) if n % 2 else p,) for n, p in enumerate(parts)),
-    )
+    """Code, bold words and links; the rest as it is written."""
+    parts = INLINE.split(text)
+    return format_html_join("", "{}", ((_piece(part),) for part in parts if part))
+
+
+def _piece(part: str) -> SafeString | str:
+    if part.startswith("`"):
+        return format_html("<code>{}</code>", part.strip("`"))
+    if part.startswith("**"):
+        return format_html("<strong>{}</strong>", _inline(part[2:-2]))
+    if link := LINK.fullmatch(part):
+        words, where = link.groups()
+        # Another page of docs/ is not served here: its name says where to look.
+        if where.startswith(("#", "https://")):
+            return format_html('<a href="{}">{}</a>', where, words)
+        return format_html("{} (docs/{})", words, where)
+    return part

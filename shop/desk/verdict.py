@@ -14,7 +14,7 @@ from payments.models.payment import Role, State
 from payments.models.refund import RefundState
 from shop.money import format_money
 
-ON_THEIR_WAY = (RefundState.REQUESTED, RefundState.APPROVED, RefundState.SENT, RefundState.PENDING)
+ON_THEIR_WAY = (RefundState.APPROVED, RefundState.SENT, RefundState.PENDING)
 
 
 def verdict(order: Order | None, payments: Sequence[Payment]) -> list[str]:
@@ -73,10 +73,15 @@ def _went_back(what: str, payment: Payment) -> Iterator[str]:
         yield f"All of {what} was sent back{_last(payment)}."
     elif payment.refunded_minor:
         yield f"{format_money(payment.refunded_minor, currency)} of {what} was sent back."
-    if payment.refund_pending_minor:
-        money = format_money(payment.refund_pending_minor, currency)
+    waiting = [r for r in _refunds(payment) if r.state == RefundState.REQUESTED]
+    waiting_minor = sum(refund.amount_minor for refund in waiting)
+    if payment.refund_pending_minor > waiting_minor:
+        money = format_money(payment.refund_pending_minor - waiting_minor, currency)
         states = ", ".join(str(r.state) for r in _refunds(payment) if r.state in ON_THEIR_WAY)
         yield f"{money} of {what} is on its way back ({states})."
+    if waiting:
+        money = format_money(waiting_minor, currency)
+        yield f"{money} of {what} is not sent yet: it waits for a person."
     if payment.state == State.SURPLUS and payment.refundable_minor:
         money = format_money(payment.refundable_minor, currency)
         yield f"{money} of {what} does not go back by itself: a person decides."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from typing import Any
 
 from django import template
 from django.conf import settings
@@ -36,6 +38,18 @@ def moments(at: datetime | None) -> SafeString | str:
         stored,
         f"{local:%d %b %H:%M:%S %Z}",
     )
+
+
+@register.filter
+def minus(number: int, less: int) -> int:
+    """What is left of a number."""
+    return number - less
+
+
+@register.filter
+def as_json(told: Any) -> str:
+    """For a hidden field that a form reads as JSON."""
+    return json.dumps(told)
 
 
 @register.filter

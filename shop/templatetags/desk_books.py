@@ -2,7 +2,8 @@
 
 from django import template
 
-from payments.models import ReviewCase
+from payments.models import Refund, ReviewCase
+from payments.models.refund import RefundState
 
 register = template.Library()
 
@@ -14,3 +15,9 @@ COUNTED_MAX = 1000
 def open_review_cases() -> int:
     """How many cases wait for a person."""
     return ReviewCase.objects.filter(resolved_at=None).order_by()[:COUNTED_MAX].count()
+
+
+@register.simple_tag
+def waiting_refunds() -> int:
+    """How many refunds wait for a second person."""
+    return Refund.objects.filter(state=RefundState.REQUESTED).order_by()[:COUNTED_MAX].count()

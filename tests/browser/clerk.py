@@ -89,5 +89,6 @@ class Clerk(Shopper):
         if amount:
             self.page.get_by_label("An amount in EUR").check()
             self.page.get_by_label("Amount in EUR", exact=True).fill(amount)
+        self.page.get_by_label("Reason").select_option("goods returned")
         self.page.get_by_role("button", name="Show before and after").click()
         self.sees("Check the refund")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from django.utils import timezone
 
@@ -13,6 +17,7 @@ from tests.desk.money import Desk
 from tests.desk.people import person
 from tests.factories import DeliveryFactory, ProductFactory, place
 from tests.orders.story import fresh, pay
+from tests.payments.conftest import forget_adapters
 
 
 @pytest.fixture
@@ -53,3 +58,13 @@ def eve(transactional_db: None) -> Desk:
 def debt_free_order(bank: Bank, transactional_db: None) -> Payment:
     """A payment that was opened and never paid."""
     return Payment.objects.get(reference=pay(place()).payment.reference)
+
+
+@pytest.fixture
+def one_way(settings: Any, payment: Payment) -> Iterator[None]:
+    """From now on the method cannot send money back."""
+    settings.PAYMENT_GATEWAYS = copy.deepcopy(settings.PAYMENT_GATEWAYS)
+    settings.PAYMENT_GATEWAYS["sandbox"]["adapter"] = "tests.desk.money.OneWayBank"
+    forget_adapters()
+    yield
+    forget_adapters()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 from django.test import Client
@@ -19,7 +20,8 @@ HIDDEN = re.compile(r'<input type="hidden"\s+name="(\w+)"\s+value="([^"]*)"')
 
 def hidden(answer: Any) -> dict[str, str]:
     """The hidden fields of a page's form."""
-    return {name: value for name, value in HIDDEN.findall(text_of(answer)) if "csrf" not in name}
+    found = HIDDEN.findall(text_of(answer))
+    return {name: unescape(value) for name, value in found if "csrf" not in name}
 
 
 class Desk:
@@ -41,11 +43,21 @@ class Desk:
         return hidden(self.client.get(reverse("desk:refund", args=[payment.reference]) + query))
 
     def preview(self, payment: Payment, form: dict[str, str], **told: Any) -> Any:
-        asked = {"how": "all", "reason": "goods damaged", "note": "", **form, **told}
+        """Fill the form in; what is None stays out, as a box that is not ticked."""
+        asked: dict[str, Any] = {
+            "how": "all",
+            "reason": "goods damaged",
+            "note": "",
+            "tell_shopper": "on",
+        }
+        asked = {**asked, **form, **told}
+        asked = {name: asked[name] for name in asked if asked[name] is not None}
         return self.client.post(reverse("desk:refund", args=[payment.reference]), asked)
 
     def send(self, payment: Payment, preview: Any, **told: Any) -> Any:
         asked = hidden(preview) | told
+        if 'name="typed"' in text_of(preview):
+            asked = {"typed": f"{int(asked['amount_minor']) / 100:.2f}"} | asked
         return self.client.post(reverse("desk:refund", args=[payment.reference]), asked)
 
     def refund(self, payment: Payment, **told: Any) -> Any:
@@ -57,9 +69,9 @@ class Desk:
         asked = {"decision": "approve", "amount_minor": refund.amount_minor, **told}
         return self.client.post(where, asked)
 
-    def refuse(self, refund: Refund) -> Any:
+    def refuse(self, refund: Refund, why: str = "wrong order") -> Any:
         where = reverse("desk:refund-decide", args=[refund.reference])
-        return self.client.post(where, {"decision": "refuse", "why": "wrong order"})
+        return self.client.post(where, {"decision": "refuse", "why": why})
 
     def transfer(self, refund: Refund, told: str) -> Any:
         where = reverse("desk:refund-transfer", args=[refund.reference])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,7 +16,6 @@ from shop.models import StateChange
 from tests.desk.money import Desk
 from tests.desk.people import person, text_of
 from tests.factories import new_key
-from tests.payments.conftest import forget_adapters
 from tests.security.census import nothing_changes
 
 TOTAL = 2490
@@ -34,16 +31,6 @@ def asked(ada: Desk, payment: Payment) -> Refund:
     """Ada wants all of it back: more than she may send alone."""
     assert ada.refund(payment).status_code == 302
     return Refund.objects.get()
-
-
-@pytest.fixture
-def one_way(settings: Any, payment: Payment) -> Iterator[None]:
-    """From now on the method cannot send money back."""
-    settings.PAYMENT_GATEWAYS = copy.deepcopy(settings.PAYMENT_GATEWAYS)
-    settings.PAYMENT_GATEWAYS["sandbox"]["adapter"] = "tests.desk.money.OneWayBank"
-    forget_adapters()
-    yield
-    forget_adapters()
 
 
 def pending(payment: Payment) -> tuple[int, int]:
@@ -64,7 +51,8 @@ def test_another_person_approves_and_it_is_sent(asked, eve, payment, bank):
     assert eve.approve(asked).status_code == 302
     asked = Refund.objects.get()
     assert (asked.state, asked.approved_by, bank.net(payment.reference)) == ("done", "eve", 0)
-    steps = StateChange.objects.filter(subject_reference=asked.reference).order_by("id")
+    mine = StateChange.objects.filter(subject="refund", subject_reference=asked.reference)
+    steps = mine.order_by("id")
     assert [s.to_state for s in steps] == ["requested", "approved", "sent", "done"]
     assert [s.actor for s in steps][:2] == ["ada", "eve"]
 
@@ -125,6 +113,30 @@ def test_refused_or_taken_back_it_frees_the_balance(asked, ada, eve, payment, ba
     assert bank.net(payment.reference) == TOTAL
 
 
+def test_nobody_refuses_without_a_reason(asked, eve, bank):
+    with nothing_changes(bank):
+        answer = eve.refuse(asked, why=" \n")
+    assert (answer.status_code, "Say in a few words why" in text_of(answer)) == (400, True)
+
+
+def test_the_right_is_asked_for_before_the_password(asked, payment, bank):
+    """A password opens nothing for who may not: bob may refund, and did not ask for this."""
+    where = reverse("desk:refund-decide", args=[asked.reference])
+    bob = Desk(person("bob", "refund_payment"), confirmed=False)
+    assert bob.client.get(where).status_code == 403
+    assert bob.client.post(where, {"decision": "approve"}).status_code == 403
+    gus = Desk(person("gus", "approve_refund"), confirmed=False)
+    assert gus.client.get(where)["Location"].startswith(reverse("desk:confirm"))
+
+
+def test_a_link_leads_nobody_to_a_door_that_is_shut(asked, ada, bob, eve):
+    link = f'href="{reverse("desk:refund-decide", args=[asked.reference])}"'
+    order = reverse("desk:order", args=[asked.payment.intent.order_reference])
+    for page in (reverse("desk:refunds"), order):
+        shown = [link in text_of(desk.client.get(page)) for desk in (ada, bob, eve)]
+        assert shown == [True, False, True]
+
+
 def test_a_split_sum_is_still_one_sum(ada, payment, bank):
     ada.refund(payment, how="amount", amount="9.00")
     ada.refund(payment, how="amount", amount="9.00")
@@ -152,38 +164,25 @@ def test_the_api_obeys_the_same_limit(ada, payment, bank):
     assert bank.net(payment.reference) == TOTAL
 
 
-def test_a_refund_by_hand_is_done_by_a_second_person_with_the_reference(
-    one_way, ada, eve, payment, bank
-):
-    ada.refund(payment, how="amount", amount="5.00")
-    row = Refund.objects.get()
-    assert (row.kind, row.state) == ("manual", "requested")
-    assert ada.transfer(row, "SEPA 4711").status_code == 302
-    assert Refund.objects.get().state == "requested"
-    assert ada.transfer(row, "SEPA 4711").status_code == 403
-    assert eve.transfer(row, "SEPA 4712").status_code == 409
-    assert eve.transfer(row, "SEPA 4711").status_code == 302
-    row = Refund.objects.get()
-    assert (row.state, row.approved_by, row.transfer_reference) == ("done", "eve", "SEPA 4711")
-    assert pending(payment) == (500, 0)
-    assert ReviewCase.objects.get().resolved_by == eve.who
-    assert eve.transfer(row, "SEPA 4711").status_code == 409
-
-
-def test_nobody_confirms_their_own_transfer(one_way, payment):
-    both = Desk(person("fay", "refund_payment", "approve_refund"))
-    both.refund(payment, how="amount", amount="5.00")
-    row = Refund.objects.get()
-    both.transfer(row, "SEPA 1")
-    assert both.transfer(row, "SEPA 1").status_code == 403
-    assert Refund.objects.get().state == "requested"
-
-
 def test_what_waits_is_listed_and_what_is_decided_is_not(asked, eve):
     where = reverse("desk:refunds")
     assert asked.reference in text_of(eve.client.get(where))
     eve.approve(asked)
     assert asked.reference not in text_of(eve.client.get(where))
+
+
+def test_what_waits_for_a_person_is_counted_as_that_and_not_as_on_its_way(asked, eve, payment):
+    assert "<strong>1</strong> refund waits for a second person" in words_of(eve, "/admin/")
+    dashboard = words_of(eve, reverse("desk:dashboard"))
+    assert "<strong>0</strong> refunds on their way" in dashboard
+    assert "<strong>1</strong> refunds wait for a person" in dashboard
+    order = words_of(eve, reverse("desk:order", args=[payment.intent.order_reference]))
+    assert "€24.90 of it is not sent yet: it waits for a person." in order
+    assert "is on its way back (" not in order
+
+
+def words_of(desk: Desk, where: str) -> str:
+    return " ".join(text_of(desk.client.get(where)).split())
 
 
 def test_a_refund_that_waits_is_not_sent_by_the_sweep(asked, payment, bank):

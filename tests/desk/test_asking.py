@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
-from payments.models import Payment
+from payments.models import Payment, Refund
+from shop import metrics
 from shop.models import StaffAction, StateChange
 from tests.desk.people import text_of
-from tests.factories import place
+from tests.factories import new_key, place
 from tests.orders.story import fresh, pay
 from tests.security.census import OF_SESSIONS, census
 
@@ -73,6 +75,32 @@ def test_a_second_payment_would_go_back(bank, paid, ada):
     page = text_of(ask(ada, Payment.objects.get(reference=first)))
     assert "captured as surplus and sent back" in page
     assert fresh(order).state == "paid"
+
+
+def test_a_refund_that_we_lost_is_announced_before_it_is_booked(bank, paid, payment, ada):
+    ada.refund(payment, how="amount", amount="5.00")
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM payments_refund")
+        cursor.execute("UPDATE payments_payment SET refunded_minor = 0")
+    assert "a refund of €5.00 that the gateway made is booked" in text_of(ask(ada, payment))
+    apply(ada, payment)
+    assert Refund.objects.get().kind == "adopted"
+    assert "<strong>nothing</strong>" in text_of(ask(ada, payment))
+
+
+def test_who_asks_by_the_api_is_on_record(unnoticed, ada):
+    found = metrics.rescued.labels("staff")
+    before = found._value.get()
+    answer = ada.client.post(
+        f"/api/v1/payments/{unnoticed.reference}/refresh/",
+        content_type="application/json",
+        headers={"Idempotency-Key": new_key()},
+    )
+    assert answer.json()["state"] == "captured"
+    step = StateChange.objects.get(subject="payment", to_state="captured")
+    assert (step.source, step.actor) == ("staff", "ada")
+    assert StaffAction.objects.get().detail == {"by": "the API"}
+    assert found._value.get() == before + 1
 
 
 def test_looking_asks_nobody(unnoticed, ada):

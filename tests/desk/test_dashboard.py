@@ -109,6 +109,26 @@ def test_the_runbook_can_be_linked_to_and_runs_nothing():
     assert '<h2 id="wrong_amount">wrong_amount</h2>' in shown
 
 
+def test_steps_links_and_bold_words_are_shown_as_such():
+    told = (
+        "Do this:\n1. look at\n   [cases](#cases)\n2. **then** `x [y](z)`\n\n- see [more](a.md)\n"
+    )
+    shown = as_html(told)
+    assert '<p>Do this:</p><ol start="1"><li>look at <a href="#cases">cases</a></li>' in shown
+    assert "<li><strong>then</strong> <code>x [y](z)</code></li></ol>" in shown
+    assert "<ul><li>see more (docs/a.md)</li></ul>" in shown
+    assert 'href="javascript' not in as_html("[x](javascript:alert)")
+
+
+def test_the_whole_runbook_leaves_no_mark_of_its_writing_and_no_link_without_an_end(ada):
+    page = text_of(ada.get(reverse("desk:runbook")))
+    text = re.sub(r"<(code|pre)>.*?</\1>", "", page, flags=re.DOTALL)
+    assert "**" not in text
+    assert "](" not in text
+    ids = set(re.findall(r'id="([^"]+)"', page))
+    assert set(re.findall(r"href=\"#([^\"]+)\"", page)) - ids == set()
+
+
 def test_every_kind_of_case_has_its_place_in_the_runbook(ada):
     page = text_of(ada.get(reverse("desk:runbook")))
     assert {kind for kind in ReviewKind.values if f'id="{kind}"' not in page} == set()

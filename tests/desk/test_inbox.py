@@ -75,6 +75,20 @@ def test_replaying_a_followed_notification_moves_nothing_and_is_on_record(bank, 
     assert list(acts) == [("replay_notification", order.number)]
 
 
+def test_orphans_are_a_list_of_their_own_and_a_replay_comes_back_to_it(bank, ada):
+    lost = orphaned(bank)
+    client = at_the_desk(ada)
+    page = text_of(client.get(reverse("desk:inbox") + "?state=orphan"))
+    assert lost.notification_id in page
+    assert "1 orphaned" in page
+    answer = client.post(
+        reverse("desk:inbox-replay"), {"notification": [str(lost.pk)], "state": "orphan"}
+    )
+    assert answer["Location"] == reverse("desk:inbox") + "?state=orphan"
+    junk = client.post(reverse("desk:inbox-replay"), {"notification": ["1"], "state": "//x"})
+    assert junk["Location"] == reverse("desk:inbox")
+
+
 def test_a_notification_that_found_no_payment_is_followed_again_when_there_is_one(bank, ada):
     bank.faults(lose_notification=1.0)
     payment = pay(place()).payment

@@ -11,7 +11,7 @@ from django.utils import timezone
 from orders.models import Order
 from payments import inbox, sweeping
 from payments.gateways.base import RawRequest
-from payments.models import Payment, PaymentIntent
+from payments.models import Payment, PaymentIntent, Refund
 from tests.desk.people import text_of
 from tests.factories import place
 from tests.orders.story import pay
@@ -43,6 +43,27 @@ def test_the_sums_stand_on_top(paid, payment, ada):
     assert (*figures, sums.balance_minor) == (2490, 2490, 500, 0, 1990)
     page = text_of(answer)
     assert page.index("€19.90") < page.index("What happened")
+
+
+def test_the_line_of_time_tells_each_call_about_a_refund_and_the_request_it_was_made_in(
+    paid, payment, ada, bank
+):
+    bank.faults(lose_answer=1.0)
+    form = ada.preview(payment, ada.form(payment), how="amount", amount="5.00")
+    sent = ada.send(payment, form)
+    bank.faults()
+    sweeping.sweep(now=timezone.now() + timedelta(hours=1))
+    refund = Refund.objects.get()
+    calls = [
+        entry
+        for entry in page_of(ada.client, paid).context["entries"]
+        if entry.subject == f"refund {refund.reference}" and " after " in entry.event
+    ]
+    assert [entry.event.split(" after ")[0] for entry in calls] == [
+        "refund: unknown",
+        "refund: done",
+    ]
+    assert f"request {sent['X-Request-ID']}" in calls[0].detail
 
 
 def test_the_line_of_time_tells_everything_in_its_order(twice_paid, ada):

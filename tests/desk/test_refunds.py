@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments.models import Refund, ReviewCase
-from shop.desk.confirming import SESSION_KEY
+from shop.confirmed import SESSION_KEY
 from tests.desk.money import Desk
 from tests.desk.people import person, text_of
 from tests.payments.conftest import sweep_until
@@ -154,6 +154,25 @@ def test_the_password_is_asked_for_after_a_quarter_of_an_hour(payment, bank):
     session.save()
     assert desk.send(payment, page)["Location"].startswith("/admin/desk/confirm/")
     assert bank.net(payment.reference) == TOTAL
+
+
+def test_the_api_demands_the_password_of_a_session_too(payment, bank):
+    desk = Desk(person("cleo", "refund_payment"), confirmed=False)
+    told = {"amount_minor": 100, "refunded_so_far_minor": 0, "reason": "broken"}
+
+    def send() -> Any:
+        return desk.client.post(
+            f"/api/v1/payments/{payment.reference}/refunds/",
+            told,
+            content_type="application/json",
+            headers={"Idempotency-Key": "the-same-key-both-times"},
+        )
+
+    with nothing_changes(bank):
+        refused = send()
+    assert (refused.status_code, "confirm-password" in refused.json()["type"]) == (403, True)
+    desk.confirm()
+    assert send().status_code == 201
 
 
 def test_guesses_of_the_password_are_limited_and_lead_nowhere_else(payment):

@@ -55,6 +55,25 @@ def test_the_list_shows_open_cases_with_age_and_nothing_else(case, ada):
         assert "REF-1" not in text_of(at_the_desk(ada).get(reverse("desk:reviews") + narrowed))
 
 
+def test_what_waits_longest_comes_first_and_page_by_page_unless_it_is_turned_round(
+    db, ada, monkeypatch
+):
+    monkeypatch.setattr("shop.desk.paging.ROWS_PER_PAGE", 2)
+    for number in range(5):
+        reviews.open_case(
+            ReviewKind.DISPUTE, subject=f"D{number}", order_reference="", now=timezone.now()
+        )
+    client, seen, where = at_the_desk(ada), [], "?show=open"
+    while where:
+        page = client.get(reverse("desk:reviews") + where).context["page"]
+        seen += [case.subject for case in page.rows]
+        where = page.older
+    assert seen == ["D0", "D1", "D2", "D3", "D4"]
+    turned = client.get(reverse("desk:reviews") + "?order=newest").context["page"]
+    assert [case.subject for case in turned.rows] == ["D4", "D3"]
+    assert "order=newest" in turned.older
+
+
 def test_a_case_says_what_is_known_and_what_to_do(case, ada):
     page = text_of(at_the_desk(ada).get(reverse("desk:review", args=[case.pk])))
     for told in ("REF-1", "PO-1", "1, EUR", "It goes back by itself", "#wrong_amount", "Claim"):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 #: Rights that let something happen; everything else of the desk is looking.
 DEEDS = {
     *("refund_payment", "approve_refund", "resolve_review", "replay_notification"),
-    *("sign_off", "export"),
+    *("sign_off", "export", "compare_day"),
 }
 
 
@@ -25,8 +25,8 @@ def test_each_role_may_do_its_own_and_nobody_everything():
     assert {role: deeds_of(role) for role in roles.ROLES} == {
         "support": set(),
         "refunds": {"refund_payment", "resolve_review"},
-        "approver": {"approve_refund", "resolve_review", "sign_off", "export"},
-        "operator": {"replay_notification", "resolve_review", "export"},
+        "approver": {"approve_refund", "resolve_review", "sign_off", "compare_day", "export"},
+        "operator": {"replay_notification", "resolve_review", "compare_day", "export"},
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +17,7 @@ from payments.gateways.base import RawRequest
 from payments.models import Notification, Payment, Refund
 from shop import outbox
 from shop.desk.finding import amounts_meant
-from shop.models import IdempotencyKey
+from shop.models import IdempotencyKey, User
 from tests.desk.people import at_the_desk, person, text_of
 from tests.factories import ProductFactory, place
 from tests.statements import counted
@@ -73,6 +74,29 @@ def test_the_thing_that_was_found_is_pointed_at(story, payment, ada):
     assert where.endswith(f"#payment-{payment.reference}")
 
 
+def test_a_bare_number_is_an_invoice_only_if_no_other_order_has_that_amount(story, ada):
+    number = str(Invoice.objects.get().number)
+    assert look(ada.client, number).status_code == 302
+    other = place((ProductFactory(prices={"EUR": int(number) * 100}), 1))
+    page = look(ada.client, number)
+    assert page.status_code == 200
+    assert story.number in text_of(page)
+    assert other.number in text_of(page)
+    assert look(ada.client, Invoice.objects.get().label).status_code == 302
+
+
+def test_a_notification_that_belongs_to_nothing_is_found_by_those_who_may_see_it(story, ada, bank):
+    delivery = RawRequest("POST", "/", "", *bank.notification("01ARZ3NDEKTSV4RRFFQ69G5FAV"))
+    (pk,) = inbox.receive("sandbox", delivery, now=timezone.now())
+    name = Notification.objects.get(pk=pk).notification_id
+    where = look(ada.client, name)["Location"]
+    assert where == reverse("admin:payments_notification_change", args=[pk])
+    assert name in text_of(ada.client.get(where))
+    narrow = User.objects.create_user("narrow", password="x", is_staff=True)
+    narrow.user_permissions.add(Permission.objects.get(codename="view_payment"))
+    assert look(at_the_desk(narrow), name).status_code == 200
+
+
 def test_several_orders_are_listed_newest_first_and_page_by_page(ada, monkeypatch):
     monkeypatch.setattr("shop.desk.paging.ROWS_PER_PAGE", 2)
     monkeypatch.setattr("shop.desk.finding.ROWS_PER_PAGE", 2)
@@ -109,8 +133,6 @@ def test_an_amount_is_meant_in_every_currency_that_can_have_it():
 
 def test_the_box_stands_on_every_page_for_those_who_may_look(ada, transactional_db):
     assert 'class="desk-search"' in text_of(ada.client.get("/admin/"))
-    from shop.models import User
-
     clerk = at_the_desk(User.objects.create_user("clerk", password="x", is_staff=True))
     assert 'class="desk-search"' not in text_of(clerk.get("/admin/"))
     assert look(clerk, "x").status_code == 403

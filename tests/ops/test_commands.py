@@ -1,21 +1,23 @@
 """Operators' commands: each can be repeated, tries first with --dry-run, and speaks JSON."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from payments import breaker, refunding
+from payments import breaker, inbox, refunding
 from payments import services as payments
+from payments.asking_refunds import Answer
 from payments.gateways import base
+from payments.gateways.base import RawRequest
 from payments.models import Notification, Payment, Refund
 from shop import doctor, heartbeat
-from shop.models import IdempotencyKey, OutboxMessage
-from tests.payments.conftest import OWED
+from shop.models import IdempotencyKey, OutboxMessage, StateChange
+from tests.payments.conftest import forget_adapters
 
 pytestmark = pytest.mark.django_db
 
@@ -46,13 +48,17 @@ def failed_refund(debt, bank) -> Refund:
         now=timezone.now(),
     )
     no = base.RefundSnapshot(base.RefundState.FAILED, gateway_id="r-1")
-    refunding.record_refund(view.reference, no, "", asked_state="sent", now=timezone.now())
+    answer = Answer(no, "", timezone.now(), "query_refund", 1)
+    refunding.record_refund(view.reference, answer, asked_state="sent")
     return Refund.objects.get(reference=view.reference)
 
 
 @pytest.fixture
-def ada():
-    return get_user_model().objects.create_superuser("ada", "ada@payonce.example", "x")
+def own_adapters() -> Iterator[None]:
+    """Adapters are kept for a process's life: this test's are nobody else's."""
+    forget_adapters()
+    yield
+    forget_adapters()
 
 
 class TestDoctor:
@@ -87,10 +93,11 @@ class TestDoctor:
         assert finding.level is doctor.Level.BAD
         assert "no answer" in finding.saw
 
-    def test_two_webhook_secrets_are_a_rotation_under_way(self, settings):
-        options = settings.PAYMENT_GATEWAYS["sandbox"]["options"]
-        told = {**options, "webhook_secrets": ("new-secret-0123456789", "old-secret-0123456789")}
-        settings.PAYMENT_GATEWAYS = {"sandbox": {"options": told}}
+    def test_two_webhook_secrets_are_a_rotation_under_way(self, settings, own_adapters):
+        sandbox = settings.PAYMENT_GATEWAYS["sandbox"]
+        two = ("new-secret-0123456789", "old-secret-0123456789")
+        told = {**sandbox, "options": {**sandbox["options"], "webhook_secrets": two}}
+        settings.PAYMENT_GATEWAYS = {"sandbox": told}
         assert [f.level for f in self.saw("secrets")][-1] is doctor.Level.WARN
 
     def test_the_command_prints_json_and_fails_when_something_is_bad(self, bank_process):
@@ -103,21 +110,37 @@ class TestDoctor:
 
 
 class TestPayments:
-    @pytest.mark.parametrize("known_by", ["order", "payment", "refund", "transaction"])
+    @pytest.mark.parametrize(
+        "known_by",
+        ["order", "payment", "payment in small letters", "refund", "gateway's refund",
+         "transaction", "event"],
+    )  # fmt: skip
     def test_any_reference_shows_the_whole_order(self, debt, bank, known_by):
         refund = failed_refund(debt, bank)
         payment = refund.payment
+        note = RawRequest("POST", "/", "", *bank.notification(payment.reference))
+        (event,) = inbox.receive("sandbox", note, now=timezone.now())
         reference = {
             "order": debt.reference,
             "payment": payment.reference,
+            "payment in small letters": payment.reference.lower(),
             "refund": refund.reference,
+            "gateway's refund": refund.gateway_refund_id,
             "transaction": payment.gateway_transaction_id,
+            "event": Notification.objects.get(pk=event).notification_id,
         }[known_by]
         shown = run("payment_show", reference)
         assert shown["order_reference"] == debt.reference
         assert [p["state"] for p in shown["payments"]] == ["captured"]
         assert len(shown["timeline"]) > 3
         assert "client_token" not in json.dumps(shown)
+
+    def test_what_an_operator_asked_is_told_apart_from_a_shopper_who_came_back(self, debt, bank):
+        reference = debt.start("qr").payment.reference
+        bank.pay(reference)
+        run("payment_sync", reference)
+        step = StateChange.objects.get(subject="payment", to_state="captured")
+        assert (step.source, step.actor) == ("staff", "command line")
 
     def test_a_person_gets_lines(self, debt, bank, capsys):
         payment = paid(debt, bank)
@@ -145,40 +168,6 @@ class TestPayments:
         bank.faults(error_before=1.0)
         (asked,) = run("payment_sync", reference)["asked"]
         assert (asked["is"], asked["no_answer"]) == ("open", "HTTP 500")
-
-
-class TestRefundRetry:
-    def test_a_failed_refund_is_replaced_once_in_somebodys_name(self, debt, bank, ada):
-        refund = failed_refund(debt, bank)
-        assert run("refund_retry", refund.reference, "--as", "ada", "--dry-run")["would"]
-        assert Refund.objects.count() == 1
-        told = run("refund_retry", refund.reference, "--as", "ada")
-        assert told["replaced_by"].split()[0] != refund.reference
-        with pytest.raises(CommandError):
-            call_command("refund_retry", refund.reference, "--as", "ada")
-        assert Refund.objects.count() == 2
-
-    def test_a_failed_refund_needs_a_name_with_the_right(self, debt, bank):
-        refund = failed_refund(debt, bank)
-        get_user_model().objects.create_user("bob", "bob@payonce.example", "x", is_staff=True)
-        for arguments in ([], ["--as", "nobody"], ["--as", "bob"]):
-            with pytest.raises(CommandError):
-                call_command("refund_retry", refund.reference, *arguments)
-
-    def test_a_refund_on_its_way_is_asked_about(self, debt, bank, ada):
-        payment = paid(debt, bank)
-        bank.faults(error_before=1.0)
-        view = payments.refund_payment(
-            payment_reference=payment.reference,
-            amount_minor=OWED,
-            refunded_so_far_minor=0,
-            reason="sent back",
-            actor="ada",
-            claim=None,
-            now=timezone.now() - timedelta(minutes=1),
-        )
-        bank.faults()
-        assert run("refund_retry", view.reference)["is"] in ("pending", "done")
 
 
 class TestOutbox:

@@ -55,6 +55,25 @@ def test_open_cases_are_counted_by_kind_and_kinds_without_any_are_zero(client):
     assert {f"payonce_review_cases_open{{{kind}}}" for kind in ReviewKind.values} <= set(found)
 
 
+def test_a_refund_that_waits_for_a_person_and_its_age_are_told(debt, bank, client, settings):
+    settings.REFUND_APPROVAL_LIMIT_MINOR = {"EUR": 1}
+    reference = debt.start("qr").payment.reference
+    bank.pay(reference)
+    payments.refresh_payment(reference=reference, now=timezone.now())
+    payments.refund_payment(
+        payment_reference=reference,
+        amount_minor=500,
+        refunded_so_far_minor=0,
+        reason="x",
+        actor="ada",
+        claim=None,
+        now=timezone.now() - timedelta(hours=2),
+    )
+    found = scraped(client)
+    assert (found["payonce_refunds_waiting"], found["payonce_refunds_pending"]) == (1, 0)
+    assert 7190 < found["payonce_refunds_waiting_oldest_seconds"] < 7300
+
+
 def test_the_heartbeat_goes_through_a_worker(client):
     tasks.beat_heartbeat()
     assert scraped(client)["payonce_beat_age_seconds"] < 5

@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from payments import inbox, refunding, services, sweeping
+from payments.asking_refunds import Answer
 from payments.gateways import base
 from payments.models import Notification, Payment, Refund, ReviewCase
 from payments.problems import NotRefundable, RefundedMeanwhile, RefundTooLarge
@@ -163,9 +164,8 @@ def test_a_late_failure_is_not_forgotten_while_somebody_is_at_the_refund(paid, b
     Payment.objects.update(refunded_minor=0, refund_pending_minor=OWED)
     Refund.objects.update(state="sent", lease_until=now + timedelta(seconds=30), done_at=None)
     inbox.process(late_failure(paid, sent.reference).pk, now=now)
-    refunding.record_refund(
-        sent.reference, base.RefundSnapshot(base.RefundState.DONE), "", asked_state="sent", now=now
-    )
+    done = Answer(base.RefundSnapshot(base.RefundState.DONE), "", now, "refund", 1)
+    refunding.record_refund(sent.reference, done, asked_state="sent")
     sweep_until(lambda: Refund.objects.get().state == "failed")
     assert (row(paid).refunded_minor, bank.net(paid)) == (0, OWED)
 
@@ -178,8 +178,7 @@ def test_a_stale_done_does_not_hide_that_the_refund_failed(paid, bank):
     inbox.process(late_failure(paid, sent.reference).pk, now=now)
     assert Refund.objects.get().state == "failed"
     # A repeated "done" had asked before, and writes only now.
-    refunding.record_refund(
-        sent.reference, base.RefundSnapshot(base.RefundState.DONE), "", asked_state="sent", now=now
-    )
+    done = Answer(base.RefundSnapshot(base.RefundState.DONE), "", now, "refund", 1)
+    refunding.record_refund(sent.reference, done, asked_state="sent")
     sweep_until(lambda: Refund.objects.get().state == "failed")
     assert (row(paid).refunded_minor, bank.net(paid)) == (0, OWED)

@@ -11,9 +11,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from orders.models import Order
+from shop.confirmed import note_confirmed
 from tests.bank import Bank
 from tests.factories import place
 from tests.orders.story import paid_order
@@ -53,8 +55,12 @@ def staff(name: str, *rights: str, **more: Any) -> Any:
 
 
 def signed_in(person: Any) -> Client:
+    """Signed in, and the password was typed just now."""
     client = Client(raise_request_exception=False)
     client.force_login(person)
+    session = client.session
+    note_confirmed(session, now=timezone.now())
+    session.save()
     return client
 
 

@@ -18,8 +18,9 @@ from django.utils import timezone
 from orders.models import DeliveryOption, Order
 from payments import inbox
 from payments.gateways.base import RawRequest
-from payments.models import Payment, Reconciliation, ReviewCase
+from payments.models import Payment, Reconciliation, Refund, ReviewCase
 from payments.models.desk import ReviewKind
+from payments.references import new_reference
 from shop import outbox
 from shop.roles import ROLES, ensure_roles
 from tests.factories import DeliveryFactory, new_key
@@ -29,6 +30,11 @@ from tests.security.rights import VISITORS, Door, door_of
 from tests.security.routes import address_of, every_route, junk
 
 pytestmark = pytest.mark.django_db
+#: These are about a refund that waits for a person, and of which kind.
+WAITING = {
+    "admin/desk/refunds/<str:reference>/decide/": "staff",
+    "admin/desk/refunds/<str:reference>/transfer/": "manual",
+}
 
 
 @pytest.fixture
@@ -46,6 +52,17 @@ def world(paid: Order, bank: Any) -> Payment:
     )
     DeliveryFactory()
     Group.objects.create(name="packers")
+    for kind, actor in (("staff", "somebody"), ("manual", "")):
+        Refund.objects.create(
+            reference=new_reference(timezone.now()),
+            payment=payment,
+            kind=kind,
+            amount_minor=1,
+            currency="EUR",
+            reason="x",
+            actor=actor,
+            created_at=timezone.now(),
+        )
     return payment
 
 
@@ -124,7 +141,10 @@ def test_each_visitor_gets_the_answer_of_the_table(world, paid, chief):
         door = door_of(route)
         if door is None:
             continue  # the test above tells
-        path = address_of(route, {**told, "object_id": id_in_the_admin(route)})
+        more = {"object_id": id_in_the_admin(route)}
+        if kind := WAITING.get(route):
+            more["reference"] = Refund.objects.get(kind=kind, state="requested").reference
+        path = address_of(route, {**told, **more})
         found = tuple(ask(client, door, path) for client in clients)
         if found != door.answers:
             differing.append(f"{door.verb} {path}: {dict(zip(VISITORS, found, strict=True))}")

@@ -21,7 +21,7 @@ from django.db import transaction
 
 from orders import services as orders
 from orders import sweeps
-from payments import asking, breaker, inbox, polling, refunding, registry, reviews, sweeping
+from payments import asking, asking_refunds, breaker, inbox, polling, registry, reviews, sweeping
 from payments import services as payments
 from payments.gateways import base
 from payments.models import Payment, ReviewCase
@@ -176,7 +176,7 @@ def opened(shop: Shop, settings: Any) -> Iterator[None]:
                 shop.troubles.append(f"{event} {known} {error!r}")
 
     with scripted(settings), pytest.MonkeyPatch.context() as patch:
-        for module in (asking, refunding, sweeping, breaker, sweeps):
+        for module in (asking, asking_refunds, sweeping, breaker, sweeps):
             patch.setattr(module, "time", SCRIPT.clock)
         patch.setattr(failpoints, "reach", reach)
         patch.setattr(sweeping, "log", Log())

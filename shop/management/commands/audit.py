@@ -4,7 +4,7 @@ import json
 from datetime import UTC, date, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
@@ -13,9 +13,10 @@ from payments.gateways.base import Refused, Unknown
 from payments.reconciliation import Movement, adopt
 from shop.audit import checks, ledger
 from shop.books import owed
+from shop.operating import OperatorCommand
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Compare every order with the gateways' own books; exit 1 when something is wrong."""
 
     help = (
@@ -24,9 +25,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--since", type=date.fromisoformat, help="first day, YYYY-MM-DD, UTC")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
-        parser.add_argument("--dry-run", action="store_true", help="adopt nothing")
         parser.add_argument(
             "--all-at-rest", action="store_true", help="nothing may be under way (I13)"
         )
@@ -37,15 +37,17 @@ class Command(BaseCommand):
         if first > today:
             raise CommandError(f"--since {first} lies in the future; today is {today} in UTC.")
         try:
-            rows = ledger.read(first, today)
+            rows = ledger.read(first, today, progress=self.progress)
             adopted = 0 if options["dry_run"] else self._adopt(rows)
             if adopted:
-                rows = ledger.read(first, today)
+                self.progress(f"{adopted} adopted, reading once more")
+                rows = ledger.read(first, today, progress=self.progress)
         except (Unknown, Refused) as silence:
             raise CommandError(
                 f"A gateway did not give its statement ({silence}): nothing is proven. "
                 "Try again when it answers."
             ) from silence
+        self.progress(f"checking every order since {first}")
         # One transaction: behind a pooler the next one may run where there is no such table.
         with transaction.atomic():
             ledger.load(rows, first=first)

@@ -3,27 +3,44 @@
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from payments import services as payments
-from payments.models import Payment, PaymentIntent, Refund
+from payments.models import Payment, PaymentIntent
 from payments.timeline import Entry, timeline
+from shop.desk.finding import exact_hits, listed_orders
 from shop.operating import OperatorCommand, nothing
 
+#: What both commands take: as the desk's search, but for amounts.
+REFERENCE = (
+    "an order's, payment's or refund's own, the gateway's name of either, a notification's id, "
+    "an invoice, a key, or a mail address"
+)
+#: So many orders of one address are named.
+SEVERAL = 10
 
-def order_reference_of(reference: str) -> str | None:
-    """The order that a payment's, refund's, order's or gateway's reference belongs to."""
-    refunds = Refund.objects.filter(reference=reference)
-    for found in (
-        PaymentIntent.objects.filter(order_reference=reference),
-        PaymentIntent.objects.filter(payments__reference=reference),
-        PaymentIntent.objects.filter(payments__refunds__in=refunds),
-        PaymentIntent.objects.filter(payments__gateway_transaction_id=reference),
-        PaymentIntent.objects.filter(payments__gateway_order_id=reference),
-    ):
-        if intent := found.first():
-            return intent.order_reference
-    return None
+
+def order_reference_of(reference: str) -> str:
+    """The order that the desk's search finds by this name. Raises CommandError."""
+    numbers = [hit.number for hit in exact_hits(reference.strip())]
+    if not numbers:
+        # An intent without an order: somebody else's use of payments, or a lost order.
+        intents = PaymentIntent.objects.filter(order_reference=reference)
+        numbers = list(intents.values_list("order_reference", flat=True))
+    if not numbers:
+        numbers = _orders_of_address(reference)
+    if not numbers:
+        raise nothing("order, payment, refund, notification, invoice or key", reference)
+    if len(numbers) > 1:
+        raise CommandError(f"{reference!r} belongs to several orders: {', '.join(numbers)}.")
+    return numbers[0]
+
+
+def _orders_of_address(text: str) -> list[str]:
+    """The newest orders of a mail address, as far as they can be named in one line."""
+    orders = listed_orders(text) if "@" in text else None
+    found = orders.order_by("-pk")[:SEVERAL] if orders is not None else ()
+    return [order.number for order in found]
 
 
 class Command(OperatorCommand):
@@ -34,12 +51,10 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("reference", help="an order's, payment's, refund's or gateway's own")
+        parser.add_argument("reference", help=REFERENCE)
 
     def handle(self, *args: Any, **options: Any) -> None:
         number = order_reference_of(options["reference"])
-        if number is None:
-            raise nothing("order, payment, refund or gateway transaction", options["reference"])
         attempts = Payment.objects.filter(intent__order_reference=number).order_by("id")
         self.tell(
             {

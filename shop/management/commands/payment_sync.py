@@ -7,8 +7,11 @@ from django.utils import timezone
 
 from payments import services as payments
 from payments.models import Payment
-from shop.management.commands.payment_show import order_reference_of
-from shop.operating import OperatorCommand, nothing
+from shop.management.commands.payment_show import REFERENCE, order_reference_of
+from shop.operating import OperatorCommand
+
+#: Nobody is signed in there; no user has this name, for it has a space.
+COMMAND_LINE = "command line"
 
 
 class Command(OperatorCommand):
@@ -21,12 +24,10 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("reference", help="an order's, payment's, refund's or gateway's own")
+        parser.add_argument("reference", help=REFERENCE)
 
     def handle(self, *args: Any, **options: Any) -> None:
         number = order_reference_of(options["reference"])
-        if number is None:
-            raise nothing("order, payment, refund or gateway transaction", options["reference"])
         ask = _preview if options["dry_run"] else _sync
         attempts = Payment.objects.filter(intent__order_reference=number, same_attempt_as=None)
         asked = [ask(row) for row in attempts.order_by("id")]
@@ -45,7 +46,9 @@ def _preview(row: Payment) -> dict[str, Any]:
 
 
 def _sync(row: Payment) -> dict[str, Any]:
-    view = payments.refresh_payment(reference=row.reference, now=timezone.now())
+    view = payments.refresh_payment(
+        reference=row.reference, now=timezone.now(), source="staff", actor=COMMAND_LINE
+    )
     row.refresh_from_db(fields=["last_error"])
     return {
         "reference": row.reference,

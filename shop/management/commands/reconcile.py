@@ -4,7 +4,7 @@ import json
 from datetime import UTC, date, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from payments import registry
@@ -13,9 +13,10 @@ from payments.gateways.base import Refused, Unknown
 from payments.reconciling import Result
 from shop import books
 from shop.money import format_money
+from shop.operating import OperatorCommand
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Compare a day; exit 1 when something differs."""
 
     help = (
@@ -24,12 +25,11 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument(
             "--date", type=date.fromisoformat, help="YYYY-MM-DD, UTC; yesterday if left out"
         )
         parser.add_argument("--gateway", help="this one only")
-        parser.add_argument("--json", action="store_true", help="print one JSON object a gateway")
-        parser.add_argument("--dry-run", action="store_true", help="adopt and write nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
@@ -41,7 +41,13 @@ class Command(BaseCommand):
             raise CommandError(f"No gateway is called {options['gateway']}.")
         wanted = [options["gateway"]] if options["gateway"] else None
         try:
-            found = books.reconcile_day(day, now=now, gateways=wanted, dry_run=options["dry_run"])
+            found = books.reconcile_day(
+                day,
+                now=now,
+                gateways=wanted,
+                dry_run=options["dry_run"],
+                progress=self.progress,
+            )
         except (Unknown, Refused) as silence:
             raise CommandError(
                 f"A gateway did not give its statement ({silence}). Try again when it answers."

@@ -38,8 +38,10 @@ class Command(OperatorCommand):
         actor = _checked(options["actor"]) if failed else ""
         would = "be replaced by a new refund" if failed else "be sent or asked about"
         told: dict[str, Any] = {"reference": refund.reference, "was": refund.state}
-        if not failed and not refund.is_outstanding:
-            told["would"] = would = "stay: it is done"
+        if refund.state == RefundState.REQUESTED:
+            told["would"] = "stay: it waits until a second person decides or transfers it"
+        elif not failed and not refund.is_outstanding:
+            told["would"] = "stay: it is done"
         elif options["dry_run"]:
             told["would"] = would
         elif failed:
@@ -68,6 +70,9 @@ def _replace(refund: Refund, actor: str) -> str:
             amount_minor=refund.amount_minor,
             refunded_so_far_minor=payment.refunded_minor + payment.refund_pending_minor,
             reason=refund.reason,
+            note=refund.note,
+            parts=refund.parts,
+            tell_shopper=refund.tell_shopper,
             actor=actor,
             claim=None,
             retry_of=refund.reference,
