@@ -182,14 +182,15 @@ class OrderPayments(ShopperView):
     def post(self, request: Request, public_id: str) -> Response:
         """Open a payment (201), get the live one (200), or wait for a switch (202)."""
         claim = self.claim(request)
-        method = self.body(shapes.PaymentRequestSerializer)["method"]
+        wish = self.body(shapes.PaymentRequestSerializer)
         with self.lookup():
             started = services.pay_order(
                 public_id=public_id,
-                method=method,
+                method=wish["method"],
                 claim=claim,
                 now=timezone.now(),
                 device=device_of(request),
+                payer=wish.get("payer"),
             )
         wait = started.retry_after_seconds
         headers = {} if wait is None else {"Retry-After": str(wait)}

@@ -145,8 +145,24 @@ class LineForm(forms.Form):
         return 0 if self.cleaned_data["remove"] else int(self.cleaned_data["quantity"] or 0)
 
 
+PAYER_FACT_MAX = 100
+#: Label and autocomplete of each fact about the payer that a gateway may need.
+PAYER_FACTS = {
+    "name": (_("Full name of who pays"), "name"),
+    "tax_id": (_("Tax number of who pays (CPF or CNPJ)"), "off"),
+}
+
+
 class PayForm(forms.Form):
     """The chosen way to pay, and the name of this press of the button."""
 
     method = forms.SlugField(max_length=40)
     key = forms.RegexField(r"^[A-Za-z0-9_-]{16,64}\Z")
+    # What some methods ask of who pays; a method that does not is paid without.
+    name = forms.CharField(max_length=PAYER_FACT_MAX, required=False)
+    tax_id = forms.CharField(max_length=PAYER_FACT_MAX, required=False)
+
+    @property
+    def payer(self) -> dict[str, str]:
+        """What was entered, by the names that gateways give it."""
+        return {fact: self.cleaned_data[fact] for fact in PAYER_FACTS if self.cleaned_data[fact]}

@@ -8,6 +8,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from orders.forms import PAYER_FACT_MAX
 from orders.models.basket import LINES_MAX, QUANTITY_MAX
 from shop.strict_fields import StrictBody, StrictEmail, StrictInteger, StrictText
 
@@ -43,11 +44,19 @@ class OrderRequestSerializer(StrictBody):
     address = AddressSerializer(required=False)
 
 
+class PayerSerializer(StrictBody):
+    """Who pays, for the methods that ask for it; all others take no notice."""
+
+    name = StrictText(max_length=PAYER_FACT_MAX, required=False)
+    tax_id = StrictText(max_length=PAYER_FACT_MAX, required=False)
+
+
 @extend_schema_serializer(component_name="Payment")
 class PaymentRequestSerializer(StrictBody):
     """A way to pay; amount and currency are the order's own."""
 
     method = StrictText(max_length=40)
+    payer = PayerSerializer(required=False)
 
 
 @extend_schema_serializer(component_name="Empty")

@@ -6,6 +6,7 @@ two that join one say so. The lock order is always intent, order, stock.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.conf import settings
@@ -81,6 +82,7 @@ def pay_order(
     claim: Claim | None,
     now: datetime,
     device: str = "desktop",
+    payer: Mapping[str, str] | None = None,
 ) -> payments.Started:
     """Open a payment, or get the one that is live. Amount and currency are the order's own.
 
@@ -98,6 +100,7 @@ def pay_order(
         return_url=f"{settings.SHOP_URL}/orders/{public_id}/back/",
         locale=terms.locale,
         device=device,
+        payer=payer,
         claim=claim,
         now=now,
     )

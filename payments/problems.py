@@ -26,6 +26,13 @@ class MethodNotOffered(Problem):
     title = "This payment method is not offered for this order."
 
 
+class PayerFactsMissing(Problem):
+    """Enter what this method asks of the payer; `missing` names it. Nothing was begun."""
+
+    slug = "payer-facts-missing"
+    title = "This payment method needs more about who pays."
+
+
 class TooManyPayments(Problem):
     """Wait a minute before opening another new payment."""
 

@@ -5,6 +5,7 @@ amounts are in minor units. No function may be called with an order row locked, 
 `return_capture` and `lock_intent` join the caller's transaction.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -29,6 +30,7 @@ from payments.problems import (
     NotRetryable,
     NotWaiting,
     OwnRefund,
+    PayerFactsMissing,
     PaymentAlreadySettled,
     PaymentNotFound,
     ReasonMissing,
@@ -47,6 +49,7 @@ from payments.views import (
     Started,
     payment_view,
 )
+from payments.wishes import Wish
 from shop import courtesy, metrics
 from shop.idempotency import Claim
 
@@ -61,6 +64,7 @@ __all__ = [
     "NotRetryable",
     "NotWaiting",
     "OwnRefund",
+    "PayerFactsMissing",
     "PaymentAlreadySettled",
     "PaymentNotFound",
     "PaymentView",
@@ -108,14 +112,16 @@ def start_payment(
     claim: Claim | None,
     now: datetime,
     device: str = "desktop",
+    payer: Mapping[str, str] | None = None,
 ) -> Started:
     """The payment that the shopper can use now: made here, the live one, or a switch.
 
-    Raises PaymentAlreadySettled, IntentClosed, MethodNotOffered, GatewayDown,
-    TooManyPayments, and what an idempotency claim raises (Replay, KeyInFlight, KeyReused).
+    `payer` are the facts that the offered method `needs`. Raises PaymentAlreadySettled,
+    IntentClosed, MethodNotOffered, PayerFactsMissing, GatewayDown, TooManyPayments, and what
+    an idempotency claim raises (Replay, KeyInFlight, KeyReused).
     """
     gateway, _ = registry.public_methods().get(method, ("", ""))
-    wish = starting.Wish(
+    wish = Wish(
         order_reference=order_reference,
         amount_minor=amount_minor,
         currency=currency,
@@ -125,6 +131,7 @@ def start_payment(
         notify_url=f"{settings.WEBHOOK_URL}/webhooks/{gateway}/",
         locale=locale,
         device=device,
+        payer=payer or {},
         claim=claim,
     )
     started = starting.start(wish, now=now)
@@ -220,7 +227,7 @@ def offered_methods(*, amount_minor: int, currency: str) -> list[MethodOffer]:
         fits = can.amount_minor_min <= amount_minor <= can.amount_minor_max
         fits = fits and (can.currencies is None or currency in can.currencies)
         if fits and not breaker.is_down(gateway):
-            offers.append(MethodOffer(public, can.title, gateway))
+            offers.append(MethodOffer(public, can.title, gateway, can.needs))
     return offers
 
 

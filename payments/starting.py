@@ -5,7 +5,6 @@ request gets that payment. A Redis lock lets the second wait for the first one's
 database's lease and unique index decide without it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -19,46 +18,17 @@ from payments.models.payment import Role, State
 from payments.problems import (
     GatewayDown,
     IntentClosed,
-    MethodNotOffered,
     PaymentAlreadySettled,
     TooManyPayments,
 )
 from payments.recording import live_cache_name, poll_pause, record_outcome
 from payments.references import new_reference
 from payments.views import PaymentView, Started, payment_view
+from payments.wishes import Wish
 from shop import courtesy, failpoints, hot, outbox
-from shop.idempotency import Claim
 
 #: A cached answer may lag behind the truth for this long at most; pages read the database.
 ANSWER_CACHED_SECONDS = 15
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the shopper asks for."""
-
-    order_reference: str
-    amount_minor: int
-    currency: str
-    method: str  # public name
-    subject: str
-    return_url: str
-    notify_url: str
-    locale: str
-    device: str
-    claim: Claim | None
-
-    def check_method(self) -> None:
-        """Raises MethodNotOffered before anything is written."""
-        _ = self.target
-
-    @property
-    def target(self) -> tuple[str, str]:
-        """(gateway, its method). Raises MethodNotOffered."""
-        try:
-            return registry.public_methods()[self.method]
-        except KeyError:
-            raise MethodNotOffered from None
 
 
 class _Shown(Exception):
@@ -223,8 +193,8 @@ def born(wish: Wish, intent: PaymentIntent, payments: list[Payment], *, now: dat
     _check_rate(payments, now)
     check_gateway(wish)
     gateway, method = wish.target
+    can = registry.capabilities(gateway, method)
     reference = new_reference(now)
-    lifetime = registry.capabilities(gateway, method).lifetime
     request = CreateRequest(
         reference=reference,
         order_reference=intent.order_reference,
@@ -233,11 +203,12 @@ def born(wish: Wish, intent: PaymentIntent, payments: list[Payment], *, now: dat
         currency=wish.currency,
         subject=wish.subject,
         created_at=now,
-        expires_at=now + lifetime,
+        expires_at=now + can.lifetime,
         notify_url=wish.notify_url,
         return_url=wish.return_url,
         locale=wish.locale,
         device=wish.device,
+        payer=wish.payer_for(can),
     )
     payment = Payment(
         reference=reference,

@@ -9,7 +9,6 @@ happen beside the new one, the second capture goes back by itself. No answer: as
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
@@ -23,9 +22,7 @@ from payments.problems import PaymentAlreadySettled
 from payments.recording import record_outcome
 from payments.trail import Trail
 from payments.views import Started, payment_view
-
-if TYPE_CHECKING:
-    from payments.starting import Wish
+from payments.wishes import Wish
 
 RETRY_AFTER_SECONDS = 2
 

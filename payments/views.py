@@ -26,6 +26,7 @@ class MethodOffer:
     method: str
     title: str
     gateway: str
+    needs: tuple[str, ...] = ()  # what the shopper must enter for it: "tax_id"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from orders.forms import country_name
+from orders.forms import PAYER_FACTS, country_name
 from orders.models import CreditNote, Invoice, Order, OrderLine
 from orders.pages import headings
 from orders.pages import situation as situations
@@ -38,12 +38,22 @@ WAITING_SECONDS_LATER = 10
 
 
 @dataclass(frozen=True)
+class Fact:
+    """What a way to pay asks of who pays."""
+
+    name: str
+    label: str
+    autocomplete: str
+
+
+@dataclass(frozen=True)
 class Offer:
     """One way to pay in the radio list."""
 
     method: str
     title: str
     explained: str
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ class Hints:
     go: bool = False
     same_wish: bool = False
     unreachable: bool = False
+    facts: bool = False  # the chosen method needs more about who pays
 
 
 @dataclass(frozen=True)
@@ -268,7 +279,8 @@ def _offers(order: Order) -> list[Offer]:
 
 def _offer(offer: MethodOffer) -> Offer:
     words = method_words(offer.method, offer.title)
-    return Offer(offer.method, str(words.title), str(words.explained))
+    facts = tuple(Fact(name, *map(str, PAYER_FACTS[name])) for name in offer.needs)
+    return Offer(offer.method, str(words.title), str(words.explained), facts)
 
 
 def order_address(public_id: str, **query: object) -> str:

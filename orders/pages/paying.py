@@ -64,6 +64,7 @@ def _hints(request: HttpRequest, now: datetime) -> Hints:
         go="go" in request.GET,
         same_wish="same" in request.GET,
         unreachable="unreachable" in request.GET,
+        facts="facts" in request.GET,
     )
 
 
@@ -108,9 +109,11 @@ def order_pay(request: HttpRequest, public_id: str) -> HttpResponse:
     method = form.cleaned_data["method"]
     try:
         key = f"{form.cleaned_data['key']}:{method}"
-        started = _start(public_id, method, key, device_of(request))
+        started = _start(public_id, method, key, device_of(request), form.payer)
     except (OrderAlreadyPaid, OrderClosed, payments.PaymentAlreadySettled, payments.IntentClosed):
         return redirect(order_address(public_id))
+    except payments.PayerFactsMissing:
+        return redirect(order_address(public_id, method=method, facts=1))
     except (payments.GatewayDown, payments.MethodNotOffered):
         return redirect(order_address(public_id, unreachable=1))
     if started is None or started.switching:
@@ -118,15 +121,23 @@ def order_pay(request: HttpRequest, public_id: str) -> HttpResponse:
     return redirect(order_address(public_id, go=1 if started.created else ""))
 
 
-def _start(public_id: str, method: str, key: str, device: str) -> payments.Started | None:
+def _start(
+    public_id: str, method: str, key: str, device: str, payer: dict[str, str]
+) -> payments.Started | None:
     """Start the payment; wait a little while an earlier press or a switch is under way."""
-    claim = Claim(f"page pay {public_id}", key, idempotency.fingerprint({"method": method}))
+    wanted = {"method": method, "payer": payer}
+    claim = Claim(f"page pay {public_id}", key, idempotency.fingerprint(wanted))
     give_up_at = timezone.now() + timedelta(seconds=FORM_WAIT_SECONDS)
     while True:
         started = None
         try:
             started = services.pay_order(
-                public_id=public_id, method=method, claim=claim, now=timezone.now(), device=device
+                public_id=public_id,
+                method=method,
+                claim=claim,
+                now=timezone.now(),
+                device=device,
+                payer=payer,
             )
         except Replay:
             return None

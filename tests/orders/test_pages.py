@@ -80,7 +80,7 @@ def test_an_unknown_good_or_currency_is_refused(client: Client):
 
 def test_a_press_whose_twin_is_in_flight_lands_on_the_order_not_on_an_error(client: Client):
     order = place_order()
-    print_of_form = idempotency.fingerprint({"method": "qr"})
+    print_of_form = idempotency.fingerprint({"method": "qr", "payer": {}})
     scope, key = f"page pay {order.public_id}", "k" * 24
     idempotency.Claim(scope, f"{key}:qr", print_of_form).take(now=timezone.now())
     answer = client.post(f"{page_of(order)}pay/", {"method": "qr", "key": key})
