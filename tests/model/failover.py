@@ -22,7 +22,7 @@ def rows(world: World) -> World:
         closed=world.closed,
         attempts=tuple(
             Attempt(
-                a.state, a.role, a.send_count, a.shown, a.close_wanted, a.polled,
+                a.state, a.role, a.send_count, a.shown, a.close_wanted, a.capture_wanted, a.polled,
                 takings=tuple(Taking(0, taking.role) for taking in a.takings),
             )
             for a in world.attempts
@@ -100,5 +100,11 @@ def _restored(now: Attempt, then: Attempt) -> Attempt:
     known = {t: taking.role for t, taking in enumerate(then.takings)}
     takings = tuple(taking._replace(role=known.get(t, "")) for t, taking in enumerate(now.takings))
     return then._replace(
-        bank=now.bank, refusing=now.refusing, wire=now.wire, takings=takings, sender=""
+        bank=now.bank,
+        refusing=now.refusing,
+        wire=now.wire,
+        capture_wire=now.capture_wire,
+        takings=takings,
+        sender="",
+        captures=False,
     )
