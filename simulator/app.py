@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -24,12 +24,13 @@ from simulator.people import PeopleDoors
 from simulator.public import PublicDoors
 from simulator.sandbox import Sandbox
 from simulator.settings import Settings
+from simulator.unionpay import Unionpay
 
 logger = logging.getLogger(__name__)
 # How often the bank looks for links that ran out and refunds that became due.
 TICK_SECONDS = 0.5
 #: Every gateway that this process plays.
-GATEWAYS = (Sandbox,)
+GATEWAYS = (Sandbox, Unionpay)
 
 
 def build(settings: Settings) -> Starlette:
@@ -59,18 +60,25 @@ def build(settings: Settings) -> Starlette:
         *PeopleDoors(books).routes(),
         *CardDoors(books).routes(),
     ]
-    return Starlette(routes=routes, lifespan=life, middleware=[Middleware(NoForeignWrites)])
+    welcome = {door for gateway in gateways for door in getattr(gateway, "foreign_doors", ())}
+    guard = Middleware(NoForeignWrites, welcome)
+    return Starlette(routes=routes, lifespan=life, middleware=[guard])
 
 
 class NoForeignWrites:
-    """The doors for people need no key, so a browser may not write to them for another site."""
+    """The doors for people need no key, so a browser may not write to them for another site.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `welcome` are doors whose very purpose is a form of the shop's page.
+    """
+
+    def __init__(self, app: ASGIApp, welcome: Set[str]) -> None:
         self._app = app
+        self._welcome = welcome
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         writes = scope["type"] == "http" and scope["method"] not in ("GET", "HEAD")
-        if writes and Headers(scope=scope).get("sec-fetch-site") == "cross-site":
+        foreign = writes and Headers(scope=scope).get("sec-fetch-site") == "cross-site"
+        if foreign and scope["path"] not in self._welcome:
             await PlainTextResponse("Not from another site.\n", 403)(scope, receive, send)
         else:
             await self._app(scope, receive, send)

@@ -16,7 +16,12 @@ from simulator.faults import KNOBS, Knob
 from simulator.html import Markup, join, money, page, render
 
 ROWS = 50
-LINKS = {"qr": ("/scan/", "wallet"), "redirect": ("/bank/", "bank page"), "card": ("/card/", "")}
+LINKS = {
+    "qr": ("/scan/", "wallet"),
+    "redirect": ("/bank/", "bank page"),
+    "card": ("/card/", ""),
+    "web": ("/unionpay/pay/", "bank page"),
+}
 
 
 class DeskDoors:
@@ -53,7 +58,7 @@ class DeskDoors:
 
 
 def _payment(row: sqlite3.Row) -> Markup:
-    path, name = LINKS[row["method"]]
+    path, name = LINKS.get(row["method"], ("", ""))
     link = render("link", href=path + row["token"], name=name) if name else Markup()
     state = "being paid" if row["settles_at"] is not None else row["state"]
     # A card payment asks for a card; here it pays as if a good card had been used.

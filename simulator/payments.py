@@ -17,6 +17,8 @@ from simulator.notices import announce
 # What the bank keeps of each charge: 1.5 % and 25 minor units.
 FEE_PER_10_000, FEE_FIXED_MINOR = 150, 25
 UNPAID = ("open", "authorized")
+# Methods whose money may come from a bank's own page, long after the shopper left it.
+BANK_PAGES = {"redirect", "web"}
 # A shopper has so long to answer the card challenge.
 CHALLENGE_SECONDS = 300
 
@@ -47,7 +49,7 @@ def pay(books: Books, payment: sqlite3.Row) -> None:
     with books.change():
         row = _still_open(books, payment)
         delay = books.faults.figure("late_capture") * books.time_factor
-        if delay and row["method"] == "redirect":
+        if delay and row["method"] in BANK_PAGES:
             settles_at = books.now() + delay
             books.write("UPDATE payments SET settles_at = ? WHERE id = ?", settles_at, row["id"])
             return

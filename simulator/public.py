@@ -15,6 +15,8 @@ from simulator.books import Books, Refusal, rfc3339
 from simulator.faults import KNOBS, BadKnob
 
 FORM = "application/x-www-form-urlencoded"
+# After a decline of these the shopper may try once more.
+REPEATABLE = {"card", "web", "checkout", "link"}
 
 SECONDS_BEHIND_MAX = 366 * 24 * 3600
 
@@ -143,7 +145,7 @@ class PublicDoors:
             with self._books.change():
                 notices.announce(self._books, "payment.disputed", row)
         else:
-            payments.decline(self._books, row, "declined", final=row["method"] != "card")
+            payments.decline(self._books, row, "declined", final=row["method"] not in REPEATABLE)
 
 
 def _movement(row: sqlite3.Row) -> dict[str, Any]:
