@@ -22,6 +22,7 @@ from simulator.gateway import Gateway
 from simulator.notices import Courier
 from simulator.people import PeopleDoors
 from simulator.public import PublicDoors
+from simulator.razorpay import Razorpay
 from simulator.sandbox import Sandbox
 from simulator.settings import Settings
 from simulator.unionpay import Unionpay
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 # How often the bank looks for links that ran out and refunds that became due.
 TICK_SECONDS = 0.5
 #: Every gateway that this process plays.
-GATEWAYS = (Sandbox, Unionpay)
+GATEWAYS = (Sandbox, Unionpay, Razorpay)
 
 
 def build(settings: Settings) -> Starlette:

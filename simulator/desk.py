@@ -21,6 +21,7 @@ LINKS = {
     "redirect": ("/bank/", "bank page"),
     "card": ("/card/", ""),
     "web": ("/unionpay/pay/", "bank page"),
+    "link": ("/razorpay/l/", "payment page"),
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-OPERATIONS = ("create", "query", "close", "refund", "query_refund", "statement")
+OPERATIONS = ("create", "query", "close", "capture", "refund", "query_refund", "statement")
 CUT_OFF_DELAY_MS = 1000.0
 
 

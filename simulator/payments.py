@@ -53,8 +53,12 @@ def pay(books: Books, payment: sqlite3.Row) -> None:
             settles_at = books.now() + delay
             books.write("UPDATE payments SET settles_at = ? WHERE id = ?", settles_at, row["id"])
             return
-        if books.gateways[row["gateway"]].waits_for_capture(row["method"]):
-            books.write("UPDATE payments SET state = 'authorized' WHERE id = ?", row["id"])
+        gateway = books.gateways[row["gateway"]]
+        if gateway.waits_for_capture(row["method"]):
+            # Some gateways say how long they keep a consent that nobody captures.
+            ends = getattr(gateway, "consent_ends", lambda row: row["expires_at"])(row)
+            books.write("UPDATE payments SET state = 'authorized', expires_at = ? WHERE id = ?",
+                        ends, row["id"])  # fmt: skip
             announce(books, "payment.authorized", row)
             return
         _take(books, row)
@@ -148,7 +152,7 @@ def _take(books: Books, row: sqlite3.Row) -> None:
     if books.faults.strikes("wrong_currency"):
         currency = "USD" if currency != "USD" else "EUR"
     money = {
-        "transaction_id": books.gateways[row["gateway"]].new_id("capture"),
+        "transaction_id": _capture_id(books, row),
         "reference": row["reference"],
         "amount_minor": amount,
         "currency": currency,
@@ -163,6 +167,13 @@ def _take(books: Books, row: sqlite3.Row) -> None:
             row["id"],
         )
         announce(books, "payment.paid", row)
+
+
+def _capture_id(books: Books, row: sqlite3.Row) -> str:
+    """A new id, or the one that this gateway's payment had before it took money."""
+    gateway = books.gateways[row["gateway"]]
+    known = getattr(gateway, "capture_id", None)
+    return str(known(row)) if known else gateway.new_id("capture")
 
 
 def _end(books: Books, row: sqlite3.Row) -> None:
