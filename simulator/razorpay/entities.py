@@ -129,6 +129,26 @@ def refund(row: sqlite3.Row) -> Entity:
     }
 
 
+def has_lapsed(row: sqlite3.Row) -> bool:
+    """Authorized, never captured, returned by Razorpay itself: an order ends in no other way."""
+    return bool(row["state"] == "closed" and row["method"] == "checkout")
+
+
+def auto_refund(row: sqlite3.Row) -> Entity:
+    """What such a return looks like among the refunds: the merchant called it nothing."""
+    return {
+        "id": f"rfnd_{tail(row['id'])}",
+        "entity": "refund",
+        "amount": row["amount_minor"],
+        "currency": row["currency"],
+        "payment_id": payment_id(row),
+        "notes": [],
+        "receipt": None,
+        "created_at": int(row["expires_at"]),
+        "status": "processed",
+    }
+
+
 def payment_id(row: sqlite3.Row) -> str:
     """The id that the payment had before it took money."""
     return f"pay_{tail(row['id'])}"
@@ -140,8 +160,8 @@ def collection(found: list[Entity], *, name: str = "items") -> Entity:
 
 
 def _status(row: sqlite3.Row) -> str:
-    if row["state"] == "closed" and row["method"] == "checkout":
-        return "refunded"  # authorized, never captured, returned by Razorpay itself
+    if has_lapsed(row):
+        return "refunded"
     if row["state"] in ("open", "declined", "closed"):
         return "failed" if row["last_decline"] else ""
     return {"authorized": "authorized", "paid": "captured"}[row["state"]]

@@ -87,7 +87,9 @@ class MoneyDoors(Speaking):
                 "SELECT refunds.* FROM refunds JOIN payments"
                 " ON payments.reference = refunds.payment_reference WHERE gateway = ?", GATEWAY
             )  # fmt: skip
-            return page_of([entities.refund(row) for row in rows], request.query_params)
+            returned = [entities.auto_refund(row) for row in self._rows("", None)
+                        if entities.has_lapsed(row)]  # fmt: skip
+            return page_of([entities.refund(row) for row in rows] + returned, request.query_params)
 
         return await self._call(request, "statement", work)
 

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from payments.gateways import base
 from payments.gateways import razorpay_answers as answers
 from payments.gateways.razorpay import RazorpayGateway
+from payments.gateways.razorpay_wire import Api
+from payments.gateways.wire import Wire
 from tests.bank import Bank
 from tests.gateways.razorpay import (
     authorized,
@@ -149,6 +151,30 @@ def test_busy_and_broken_are_no_answer(bank, status):
     ):
         with Impostor(answer) as url, pytest.raises(base.Unknown):
             call(url)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
+def test_only_400_with_its_own_code_is_a_no(status):
+    error = {"error": {"code": "BAD_REQUEST_ERROR", "reason": "x" * 61, "description": "secret"}}
+    with Puppet() as puppet:
+        api = Api(Wire(puppet.url, connect_seconds=1, read_seconds=5), "id", "secret")
+        puppet.answer = (status, {}, json.dumps(error).encode())
+        with pytest.raises(base.Refused if status == 400 else base.Unknown) as caught:
+            api.post("/v1/orders", {})
+        assert "secret" not in str(caught.value)
+        puppet.answer = (400, {}, b'{"error": {"code": "GATEWAY_ERROR"}}')
+        with pytest.raises(base.Unknown):
+            api.post("/v1/orders", {})
+        with pytest.raises(base.Unknown):
+            api.get("/v1/orders")
+
+
+def test_a_paid_link_without_money_is_no_answer():
+    link = {"id": "plink_ABCDEFGHIJKLMN", "reference_id": "LINK000001", "status": "paid",
+            "amount": 2500, "currency": "INR", "notes": []}  # fmt: skip
+    assert answers.link(link, "LINK000001", [SHOWN]).payments == (SHOWN,)
+    with pytest.raises(ValueError, match="without a captured"):
+        answers.link(link, "LINK000001", [])
 
 
 def test_a_wrong_key_is_no_final_no(bank):
