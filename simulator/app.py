@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simulator import payments, refunds
+from simulator.alipay import Alipay
 from simulator.books import Books
 from simulator.card import CardDoors
 from simulator.desk import DeskDoors
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 # How often the bank looks for links that ran out and refunds that became due.
 TICK_SECONDS = 0.5
 #: Every gateway that this process plays.
-GATEWAYS = (Sandbox, Unionpay, Razorpay)
+GATEWAYS = (Sandbox, Alipay, Unionpay, Razorpay)
 
 
 def build(settings: Settings) -> Starlette:

@@ -31,7 +31,10 @@ class Gateway(Protocol):
         """Its doors for the merchant and for the shopper, at addresses of its own."""
 
     def new_id(self, kind: str) -> str:
-        """The gateway's own id for a new "payment", "capture" or "refund"."""
+        """The gateway's own id for a new "payment", "capture" or "refund".
+
+        Empty for a capture that has no id but its payment's.
+        """
 
     def closes(self, method: str) -> Closes:
         """How a payment by this method can be closed."""

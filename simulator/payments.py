@@ -152,7 +152,7 @@ def _take(books: Books, row: sqlite3.Row) -> None:
     if books.faults.strikes("wrong_currency"):
         currency = "USD" if currency != "USD" else "EUR"
     money = {
-        "transaction_id": _capture_id(books, row),
+        "transaction_id": _capture_id(books, row) or row["id"],
         "reference": row["reference"],
         "amount_minor": amount,
         "currency": currency,
