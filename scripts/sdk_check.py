@@ -1,96 +1,88 @@
-"""Let a gateway's own SDK talk to the simulator: a simulator that the SDK refuses is wrong.
+"""`python -m scripts.sdk_check [NAME…]`: let a gateway's own client judge the simulated gateway.
 
-    python scripts/sdk_check.py razorpay [unionpay …]
-
-Each SDK lives in an environment of its own, .data/sdk/<name>, installed from the hashed list
-tests/gateways/sdk/<name>.txt; tests/gateways/sdk/<name>.py is what it does. The simulator is a
-process of its own with an empty ledger, told by BANK_URL and BANK_KEYS.
+Each client lives in an environment of its own under .data/sdk (two of them own the same import
+name), made from tests/gateways/sdk/<name>.txt, hashes and all, or by npm from the folder
+tests/gateways/sdk/<name>. Then tests/gateways/sdk/<name>.py (or .mjs) runs there against a bank
+that this command starts. A simulator that the client refuses is wrong.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
 import venv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from tests.bank import Bank
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = ROOT / "tests" / "gateways" / "sdk"
-STARTS_WITHIN_SECONDS = 30.0
+ENVIRONMENTS = ROOT / ".data" / "sdk"
 
 
-def environment(name: str) -> Path:
-    """The interpreter of this SDK's environment, made or renewed when its list has changed."""
-    place, listed = ROOT / ".data" / "sdk" / name, CHECKS / f"{name}.txt"
-    stamp = place / "installed.txt"
-    if not stamp.exists() or stamp.read_bytes() != listed.read_bytes():
+def main() -> int:
+    """0 when every client named was content."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(checks()))
+    names = parser.parse_args().names or checks()
+    if strangers := set(names) - set(checks()):
+        parser.error(f"there is no check {', '.join(sorted(strangers))}")
+    failed = [name for name in names if not is_content(name)]
+    return 1 if failed else 0
+
+
+def checks() -> list[str]:
+    """What can be checked here: the npm ones where npm is."""
+    scripts = {path.stem for path in CHECKS.glob("*.txt")}
+    if shutil.which("npm"):
+        scripts |= {path.stem for path in CHECKS.glob("*.mjs")}
+    return sorted(scripts)
+
+
+def is_content(name: str) -> bool:
+    """Run one client's script: it is told the bank's address and where its keys lie."""
+    command = node(name) if (CHECKS / f"{name}.mjs").exists() else python(name)
+    with Bank() as bank:
+        keys = str(bank.keys(name.partition("-")[0]))
+        told = {"BANK_URL": bank.url, "BANK_KEYS": keys, "PROJECT_PYTHON": sys.executable}
+        run = subprocess.run(
+            [*command, bank.url, keys], cwd=ROOT, env=os.environ | told, check=False
+        )
+    sys.stdout.write(f"{name}: {'REFUSED' if run.returncode else 'accepted'}\n")
+    return run.returncode == 0
+
+
+def python(name: str) -> list[str]:
+    """The script, run by an environment with exactly what the requirements file names."""
+    wanted, place = CHECKS / f"{name}.txt", ENVIRONMENTS / name
+    made = place / "made-from.txt"
+    interpreter = place / "bin" / "python"
+    if not made.exists() or made.read_bytes() != wanted.read_bytes():
+        venv.create(place, clear=True, with_pip=True)
+        pip = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        if "--hash" in wanted.read_text():
+            subprocess.run([*pip, "--no-deps", "--require-hashes", "-r", str(wanted)], check=True)
+        shutil.copy(wanted, made)
+    # -P: a script called alipay.py must not stand in front of the package alipay.
+    return [str(interpreter), "-P", str(CHECKS / f"{name}.py")]
+
+
+def node(name: str) -> list[str]:
+    """The script, run beside exactly the packages that the lock file names."""
+    place = ENVIRONMENTS / name
+    wanted = CHECKS / name / "package-lock.json"
+    made = place / "made-from.json"
+    if not made.exists() or made.read_bytes() != wanted.read_bytes():
         shutil.rmtree(place, ignore_errors=True)
-        venv.create(place, with_pip=True)
-        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-qq", "--no-input",
-               "--disable-pip-version-check", "--require-hashes", "-r", str(listed)]  # fmt: skip
-        if "--hash" in listed.read_text():
-            subprocess.run(pip, check=True)
-        stamp.write_bytes(listed.read_bytes())
-    return place / "bin" / "python"
-
-
-@contextmanager
-def simulator(name: str) -> Iterator[dict[str, str]]:
-    """A simulator with an empty ledger; where it is and where this gateway's keys are."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    secrets = dict.fromkeys(
-        ("SANDBOX_API_KEY", "SANDBOX_SIGNING_SECRET", "SANDBOX_WEBHOOK_SECRET"), "not-asked-here"
-    )
-    with tempfile.TemporaryDirectory(prefix="sdk-") as data:
-        command = [sys.executable, "-m", "simulator", "--port", str(port), "--data", data]
-        command += ["--time-factor", "0.05", "--allow-reset"]
-        bank = subprocess.Popen(command, cwd=ROOT, env=os.environ | secrets)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(f"{url}/faults", bank)
-            yield {"BANK_URL": url, "BANK_KEYS": str(Path(data) / "keys" / name)}
-        finally:
-            bank.terminate()
-            bank.wait(timeout=10)
-
-
-def _wait_for(url: str, bank: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-    while time.monotonic() < deadline and bank.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own loopback  # nosec B310
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise SystemExit("the simulator did not start")
-
-
-def main(names: list[str]) -> int:
-    """The number of SDKs that refused."""
-    refused = 0
-    for name in names:
-        python = environment(name)
-        with simulator(name) as told:
-            check = CHECKS / f"{name}.py"
-            # -P: a check that is named like its SDK must not import itself.
-            run = [str(python), "-P", str(check)]
-            done = subprocess.run(run, env=os.environ | told, cwd=ROOT, check=False)
-        sys.stdout.write(f"{name}: {'REFUSED' if done.returncode else 'accepted'}\n")
-        refused += bool(done.returncode)
-    return refused
+        shutil.copytree(CHECKS / name, place)
+        quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+        subprocess.run(["npm", "ci", *quiet], cwd=place, check=True)
+        shutil.copy(wanted, made)
+    return ["node", str(shutil.copy(CHECKS / f"{name}.mjs", place / "run.mjs"))]
 
 
 if __name__ == "__main__":
-    names = sys.argv[1:] or sorted(path.stem for path in CHECKS.glob("*.txt"))
-    sys.exit(main(names))
+    sys.exit(main())

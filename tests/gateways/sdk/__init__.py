@@ -1,0 +1,1 @@
+"""Other people's clients as judges of the simulator: each runs in an environment of its own."""
