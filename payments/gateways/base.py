@@ -193,6 +193,7 @@ class RefundSnapshot:
     gateway_id: str = ""
     amount_minor: int | None = None
     currency: str = ""
+    note: str = ""  # the gateway's own word for a failure, for whoever has to act
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,10 @@ class Wire:
         connect_seconds: float,
         read_seconds: float,
         trusted: ssl.SSLContext | None = None,
+        body_bytes_max: int = BODY_BYTES_MAX,
     ) -> None:
         """`trusted` says whose certificates are believed; None: the public authorities'."""
+        self._body_bytes_max = body_bytes_max
         self._base_url = base_url
         self._trusted = trusted
         self._read_seconds = read_seconds
@@ -82,7 +84,7 @@ class Wire:
             body = b""
             for chunk in response.iter_raw():
                 body += chunk
-                if len(body) > BODY_BYTES_MAX:
+                if len(body) > self._body_bytes_max:
                     raise Unknown("the answer is too large")
                 if time.monotonic() > deadline:
                     raise Unknown("the answer drips")

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from tests.security.puppet import Puppet
 from tests.security.test_gateway_tls import Authority
 
@@ -31,3 +34,13 @@ def over_tls(folder: Path) -> Iterator[tuple[str, Puppet]]:
     with Puppet() as puppet:
         puppet.server.socket = context.wrap_socket(puppet.server.socket, server_side=True)
         yield f"https://127.0.0.1:{puppet.port}", puppet
+
+
+def another_key() -> str:
+    """The public half of a key that nobody here knows."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )

@@ -14,22 +14,13 @@ from payments.gateways.alipay import AlipayGateway
 from tests.bank import Bank
 from tests.gateways.alipay import gateway_of, giving_back, named, paid, scanned, wish
 from tests.gateways.rows import shows
-from tests.gateways.strangers import ANSWERS, over_tls
+from tests.gateways.strangers import ANSWERS, another_key, over_tls
 from tests.payments.sandbox import Impostor
 
 
 @pytest.fixture
 def gateway(bank: Bank) -> AlipayGateway:
     return gateway_of(bank)
-
-
-def another_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return (
-        key.public_key()
-        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        .decode()
-    )
 
 
 @shows("alipay", "wrong-merchant")
