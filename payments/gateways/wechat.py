@@ -6,19 +6,19 @@ more than five minutes away, is `Unknown`. A notification never makes us ask for
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from payments.gateways import base, rsa_keys
 from payments.gateways import wechat_answers as answers
+from payments.gateways import wechat_bill as bill
 from payments.gateways.wechat_platform import PlatformKeys
 from payments.gateways.wechat_signing import API_V3_KEY_BYTES, Merchant, Seal, unsealed
-from payments.gateways.wire import Answer, Wire, parse_json, reading
-from payments.gateways.yuan import BEIJING, CURRENCY
+from payments.gateways.wechat_talk import Talk
+from payments.gateways.wire import parse_json, reading
+from payments.gateways.yuan import BEIJING, CURRENCY, bill_made_at, days_in_china
 
 JSON = "application/json"
 NOTIFICATION_BYTES_MAX = 64 * 1024
@@ -62,15 +62,21 @@ class WechatGateway:
         self._api_v3_keys = tuple(key.encode() for key in api_v3_keys)
         if any(len(key) != API_V3_KEY_BYTES for key in self._api_v3_keys):
             raise ValueError("an APIv3 key has 32 bytes")
-        self._wire = Wire(base_url, connect_seconds=connect_seconds, read_seconds=read_seconds)
-        self._merchant = Merchant(
-            mchid, merchant_serial, rsa_keys.private_key(merchant_private_key)
-        )
+        self._mchid = mchid
         self._appid = appid
-        self._platform = PlatformKeys(
-            platform_public_keys,
-            certificates=certificates,
-            every_seconds=certificates_every_seconds,
+        key = rsa_keys.private_key(merchant_private_key)
+        self._talk = Talk(
+            base_url,
+            Merchant(mchid, merchant_serial, key),
+            PlatformKeys(
+                platform_public_keys,
+                certificates=certificates,
+                every_seconds=certificates_every_seconds,
+                clock=clock,
+            ),
+            self._api_v3_keys,
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
             clock=clock,
         )
         self._lifetime = timedelta(seconds=lifetime_seconds)
@@ -97,7 +103,7 @@ class WechatGateway:
             raise base.Refused("currency")
         body = {
             "appid": self._appid,
-            "mchid": self._merchant.mchid,
+            "mchid": self._mchid,
             "description": _cut(request.subject, DESCRIPTION_BYTES_MAX),
             "out_trade_no": request.reference,
             "time_expire": request.expires_at.astimezone(BEIJING).isoformat(timespec="seconds"),
@@ -105,7 +111,7 @@ class WechatGateway:
             "notify_url": request.notify_url,
             "amount": {"total": request.amount_minor, "currency": request.currency},
         }
-        status, answer = self._ask("POST", f"{ORDERS}/native", body)
+        status, answer = self._talk.ask("POST", f"{ORDERS}/native", body)
         if answers.code(status, answer) in answers.ASK_AGAIN:
             return self._known_already(request, answers.code(status, answer))
         with reading():
@@ -117,7 +123,7 @@ class WechatGateway:
         return base.Snapshot(
             base.State.PENDING,
             reference=request.reference,
-            merchant=self._merchant.mchid,
+            merchant=self._mchid,
             order_reference=request.order_reference,
             method=request.method,
             presentation=base.Presentation("qr", shown),
@@ -126,16 +132,16 @@ class WechatGateway:
 
     def query(self, payment: base.PaymentRef) -> base.Snapshot:
         path = f"{ORDERS}/out-trade-no/{quote(payment.reference, safe='')}"
-        status, answer = self._ask("GET", f"{path}?mchid={self._merchant.mchid}")
+        status, answer = self._talk.ask("GET", f"{path}?mchid={self._mchid}")
         if status == 404 and answers.code(status, answer) in answers.NOT_FOUND:
             return base.Snapshot(
                 base.State.NOT_FOUND,
                 reference=payment.reference,
-                merchant=self._merchant.mchid,
+                merchant=self._mchid,
             )
         with reading():
             told = answers.accepted(status, answer)
-            if told["mchid"] != self._merchant.mchid or told["appid"] != self._appid:
+            if told["mchid"] != self._mchid or told["appid"] != self._appid:
                 raise base.Unknown("the answer is about another merchant")
             if told["out_trade_no"] != payment.reference:
                 raise base.Unknown("the answer is about another reference")
@@ -143,7 +149,7 @@ class WechatGateway:
 
     def close(self, payment: base.PaymentRef) -> base.CloseResult:
         path = f"{ORDERS}/out-trade-no/{quote(payment.reference, safe='')}/close"
-        status, answer = self._ask("POST", path, {"mchid": self._merchant.mchid})
+        status, answer = self._talk.ask("POST", path, {"mchid": self._mchid})
         if status == 204:
             return base.CloseResult(base.CloseAnswer.CLOSED)
         code = answers.code(status, answer)
@@ -178,13 +184,13 @@ class WechatGateway:
         }
         if request.payment.request is not None:
             body["notify_url"] = request.payment.request.notify_url
-        status, answer = self._ask("POST", REFUNDS, body)
+        status, answer = self._talk.ask("POST", REFUNDS, body)
         if answers.code(status, answer) in answers.ASK_AGAIN:
             return self._refund_that_was_not_taken(request, answers.code(status, answer))
         return self._refund_snapshot(status, answer, request)
 
     def query_refund(self, request: base.RefundRequest) -> base.RefundSnapshot:
-        status, answer = self._ask("GET", f"{REFUNDS}/{quote(request.reference, safe='')}")
+        status, answer = self._talk.ask("GET", f"{REFUNDS}/{quote(request.reference, safe='')}")
         if status == 404 and answers.code(status, answer) in answers.NOT_FOUND:
             return base.RefundSnapshot(base.RefundState.NOT_FOUND)
         return self._refund_snapshot(status, answer, request)
@@ -198,21 +204,37 @@ class WechatGateway:
         seal = Seal.of(request.headers)
         # A serial that we do not know is refused and nothing is asked for: whoever sends us
         # noise must not make us call anybody.
-        if not seal.is_genuine(request.body, self._platform.of(seal.serial)):
+        if not seal.is_genuine(request.body, self._talk.keys(seal.serial)):
             raise base.NotificationRefused(401, "bad signature")
         if not seal.is_fresh(self._clock()):
             raise base.NotificationRefused(400, "stale signature")
         try:
             event = parse_json(request.body)
             told = parse_json(unsealed(event["resource"], self._api_v3_keys))
-            if told["mchid"] != self._merchant.mchid:
+            if told["mchid"] != self._mchid:
                 raise base.NotificationRefused(401, "another merchant")
             return [answers.hint(event, told)]
         except (KeyError, TypeError, ValueError, AttributeError) as problem:
             raise base.NotificationRefused(400, "malformed") from problem
 
     def statement(self, day: date) -> Sequence[base.StatementRow]:
-        raise base.Refused("later")
+        rows: list[base.StatementRow] = []
+        for china_day in days_in_china(day):
+            if self._clock() < bill_made_at(china_day):
+                raise base.Unknown("the bill of that day is not made yet")
+            for kind in bill.KINDS:
+                rows += self._bill(china_day, kind)
+        return [row for row in rows if row.at.date() == day]
+
+    def _bill(self, china_day: date, kind: str) -> Sequence[base.StatementRow]:
+        path = f"/v3/bill/tradebill?bill_date={china_day.isoformat()}&bill_type={kind}"
+        status, answer = self._talk.ask("GET", path)
+        if answers.code(status, answer) == bill.EMPTY:
+            return []
+        with reading():
+            told = answers.accepted(status, answer)
+            content = self._talk.file(told["download_url"])
+            return bill.rows(content, told, kind, self._mchid)
 
     def _known_already(self, request: base.CreateRequest, code: str) -> base.Snapshot:
         """What became of a number that cannot be opened: paid, closed, or nobody knows."""
@@ -244,43 +266,6 @@ class WechatGateway:
             if told["out_trade_no"] != request.payment.reference:
                 raise base.Unknown("the answer is about a refund of another payment")
             return answers.refund_snapshot(told)
-
-    def _ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None
-    ) -> tuple[int, dict[str, Any]]:
-        if self._platform.is_stale():
-            with suppress(base.Unknown):  # those that we know go on being believed
-                self._learn_certificates()
-        answer = self._send(method, path, body)
-        seal = Seal.of(answer.headers)
-        if self._platform.may_learn(seal.serial):
-            self._learn_certificates()
-        if not seal.is_genuine(answer.body, self._platform.of(seal.serial)):
-            raise base.Unknown(f"HTTP {answer.status}: the signature is not the gateway's")
-        if not seal.is_fresh(self._clock()):
-            raise base.Unknown("the answer's signature is old, or a clock is wrong")
-        with reading():
-            return answer.status, parse_json(answer.body) if answer.body else {}
-
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
-        sent = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
-        headers = {
-            "Authorization": self._merchant.authorization(method, path, sent, self._clock()),
-            "Accept": JSON,
-            "Content-Type": JSON,
-        }
-        if self._platform.preferred:
-            headers["Wechatpay-Serial"] = self._platform.preferred
-        return self._wire.send(method, path, headers, sent)
-
-    def _learn_certificates(self) -> None:
-        """Ask for the certificates in force."""
-        self._platform.count_ask()
-        answer = self._send("GET", "/v3/certificates", None)
-        if answer.status != 200:
-            raise base.Unknown(f"HTTP {answer.status}: no certificates")
-        with reading():
-            self._platform.learn(answer.body, Seal.of(answer.headers), self._api_v3_keys)
 
 
 def _cut(words: str, bytes_max: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 CURRENCY = "CNY"
 # No daylight saving since 1991; gateways there date everything so, wherever a host stands.
@@ -36,3 +36,13 @@ def from_beijing_time(value: object) -> datetime:
     if not isinstance(value, str):
         raise ValueError("not a time")
     return datetime.strptime(value, _FORM).replace(tzinfo=BEIJING).astimezone(UTC)
+
+
+def days_in_china(day: date) -> tuple[date, date]:
+    """The two days there that one UTC day is made of."""
+    return day, day + timedelta(days=1)
+
+
+def bill_made_at(china_day: date) -> datetime:
+    """When the bill of a day there can be had: the next morning at ten (both providers' word)."""
+    return datetime.combine(china_day + timedelta(days=1), time(10), BEIJING)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from simulator.books import Books
 from simulator.doors import Doors, read
-from simulator.wechat import tales
+from simulator.wechat import bills, tales
 from simulator.wechat.signing import MCHID, Platform, serial_of
 
 PREFIX = "/wechat"
@@ -40,6 +40,8 @@ class MerchantDoors(Doors[Answer]):
             Route(f"{number}/close", self.close, methods=["POST"]),
             Route(REFUNDS, self.refund, methods=["POST"]),
             Route(f"{REFUNDS}/{{number}}", self.query_refund),
+            Route(f"{PREFIX}/v3/bill/tradebill", self.statement),
+            Route(f"{PREFIX}/v3/billdownload/file", self.file),
             Route(f"{PREFIX}/v3/certificates", self.certificates),
             Route(f"{PREFIX}/signs-with/{{name}}", self.rotate, methods=["PUT"]),
         ]
@@ -88,6 +90,28 @@ class MerchantDoors(Doors[Answer]):
 
         return await self._call(request, "query_refund", work)
 
+    async def statement(self, request: Request) -> Response:
+        def work(body: Content) -> tuple[int, Content | None]:
+            asked = request.query_params
+            day, kind = asked.get("bill_date", ""), asked.get("bill_type", "ALL")
+            content = bills.bill(self.books, day, kind)
+            token = f"{day}.{kind}.{asked.get('tar_type', '')}"
+            url = f"{request.base_url}{PREFIX[1:]}/v3/billdownload/file?token={token}"
+            return 200, bills.told_of(content, url)
+
+        return await self._call(request, "statement", work)
+
+    async def file(self, request: Request) -> Response:
+        """Signed for by who asks; the file itself bears no signature."""
+        if not self._knows(request, b""):
+            return Response(status_code=401)
+        day, kind, tar_type = request.query_params.get("token", "..").split(".")
+        try:
+            content = bills.bill(self.books, day, kind)
+        except tales.Said as said:
+            return Response(status_code=said.status)
+        return Response(bills.packed(content, tar_type), media_type="text/plain")
+
     async def certificates(self, request: Request) -> Response:
         """Sealed under the merchant's APIv3 key; the shop's own housekeeping, without faults."""
         wanted = request.headers.get("wechatpay-serial", "")
@@ -109,7 +133,7 @@ class MerchantDoors(Doors[Answer]):
         name = request.path_params["name"]
         if name not in ("first", "second", "public"):
             return JSONResponse({"error": "first, second or public"}, 404)
-        self._platform.signs_with = name
+        self._platform.sign_with(name)
         return JSONResponse({"signs_with": name})
 
     def broken(self) -> Answer:

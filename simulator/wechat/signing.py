@@ -41,7 +41,13 @@ class Platform:
         self._merchant = keys.rsa_key(place, "merchant").public_key()
         self._public = keys.rsa_key(place, "platform")
         self._api_v3_key = keys.secret(place, "api_v3_key").encode()
-        self.signs_with = "first"
+        self.sign_with("first")
+
+    def sign_with(self, name: str) -> None:
+        """From now on: certificate "first", certificate "second", or the "public" key."""
+        if name != "public":
+            self._certified(name)  # made now, so that no answer has to wait for it
+        self.signs_with = name
 
     def certificates(self) -> list[x509.Certificate]:
         """Those in force; the second is told from the rotation on."""

@@ -22,6 +22,7 @@ from tests.gateways.alipay import (
     shown,
     wish,
 )
+from tests.gateways.past import living_at
 from tests.gateways.rows import excludes, shows
 from tests.simulator.ear import wait_for
 
@@ -174,10 +175,9 @@ def test_a_trade_that_cannot_be_closed_now_is_payable_until_it_is_dead(bank, gat
 def test_nothing_can_be_paid_after_its_time(bank, gateway):
     past = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=18)
     codes = [wish(created_at=past, expires_at=past + timedelta(minutes=15)) for _ in range(2)]
-    bank.client.put("/clock", json={"seconds_behind": 1200})
-    gateway.create(codes[0])
-    payment = scanned(bank, gateway, codes[1])
-    bank.client.put("/clock", json={"seconds_behind": 0})
+    with living_at(bank, past):
+        gateway.create(codes[0])
+        payment = scanned(bank, gateway, codes[1])
     for request in codes:
         assert bank.pay(request.reference).status_code == 409
     assert gateway.query(payment).state is CLOSED

@@ -11,6 +11,7 @@ from payments.gateways import base
 from payments.gateways import wechat_answers as answers
 from payments.gateways.wechat import WechatGateway
 from tests.bank import Bank
+from tests.gateways.past import living_at
 from tests.gateways.rows import excludes, shows
 from tests.gateways.wechat import (
     CAPTURED,
@@ -128,9 +129,8 @@ def test_an_order_that_cannot_be_closed_now_is_payable_until_its_time(bank, gate
 def test_out_of_time_is_not_payable_and_is_closed_by_our_word_alone(bank, gateway):
     past = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=20)
     request = wish(created_at=past, expires_at=past + timedelta(minutes=15))
-    bank.client.put("/clock", json={"seconds_behind": 1200})
-    gateway.create(request)
-    bank.client.put("/clock", json={"seconds_behind": 0})
+    with living_at(bank, past):
+        gateway.create(request)
     assert bank.pay(request.reference).status_code == 409
     assert gateway.query(named(request)).state is PENDING
     assert gateway.close(named(request)).answer is base.CloseAnswer.CLOSED

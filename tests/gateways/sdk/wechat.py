@@ -1,6 +1,8 @@
 """wechatpayv3 2.0.4, sync and async, against the simulated WeChat Pay: <bank> <keys>."""
 
 import asyncio
+import gzip
+import hashlib
 import json
 import sys
 import threading
@@ -75,6 +77,7 @@ def main() -> None:
     whole_life(WeChatPay(wechatpay_type=WeChatPayType.NATIVE, **settings, **public), "PUBK")
     signs_with("first")
     spoilt_signatures(WeChatPay(wechatpay_type=WeChatPayType.NATIVE, **settings))
+    bill_of_a_day(WeChatPay(wechatpay_type=WeChatPayType.NATIVE, **settings))
     asyncio.run(in_async(settings))
     door.shutdown()
 
@@ -137,6 +140,24 @@ def spoilt_signatures(client: WeChatPay) -> None:
     faults({})
 
 
+def bill_of_a_day(client: WeChatPay) -> None:
+    days = 3
+    put_back(days * 86_400)
+    order = {"description": "x", "out_trade_no": "SDKBILL00001", "amount": {"total": 2500}}
+    done("a code in the past", client.pay(**order), 200, lambda t: "code_url" in t)
+    pay("SDKBILL00001")
+    Heard.told.get(timeout=10)
+    put_back(0)
+    day = datetime.now(timezone(timedelta(hours=8))) - timedelta(days=days)
+    status, told = client.trade_bill(day.strftime("%Y-%m-%d"), bill_type="SUCCESS")
+    check("a bill is told of", status == 200)
+    file = json.loads(told)
+    status, content = client.download_bill(file["download_url"])
+    plain = gzip.decompress(content)
+    check("its digest is right", hashlib.sha1(plain).hexdigest() == file["hash_value"])
+    check("it holds the payment", b"SDKBILL00001" in plain)
+
+
 async def in_async(settings: dict) -> None:
     settings = settings | {"timeout": 5}
     async with AsyncWeChatPay(wechatpay_type=AsyncPayType.NATIVE, **settings) as client:
@@ -169,6 +190,11 @@ def done(what: str, answer: tuple[int, str], status: int, is_so: Callable[[dict]
 def pay(number: str) -> None:
     request = urllib.request.Request(f"{BANK}/payments/{number}/pay", method="POST")
     urllib.request.urlopen(request).read()
+
+
+def put_back(seconds: int) -> None:
+    content = json.dumps({"seconds_behind": seconds}).encode()
+    urllib.request.urlopen(urllib.request.Request(f"{BANK}/clock", content, method="PUT")).read()
 
 
 def signs_with(name: str) -> None:
