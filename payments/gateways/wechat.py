@@ -27,7 +27,7 @@ AMOUNT_MINOR_MAX = 10**10
 # How late a request of ours may still arrive; "not found" means nothing before that.
 REQUEST_DELAY_SECONDS = 300
 CERTIFICATES_EVERY_SECONDS = 60.0
-ORDERS, REFUNDS = "/v3/pay/transactions", "/v3/refund/domestic/refunds"
+TRADES, REFUNDS = "/v3/pay/transactions", "/v3/refund/domestic/refunds"
 
 
 class WechatGateway:
@@ -111,7 +111,7 @@ class WechatGateway:
             "notify_url": request.notify_url,
             "amount": {"total": request.amount_minor, "currency": request.currency},
         }
-        status, answer = self._talk.ask("POST", f"{ORDERS}/native", body)
+        status, answer = self._talk.ask("POST", f"{TRADES}/native", body)
         if answers.code(status, answer) in answers.ASK_AGAIN:
             return self._known_already(request, answers.code(status, answer))
         with reading():
@@ -131,7 +131,7 @@ class WechatGateway:
         )
 
     def query(self, payment: base.PaymentRef) -> base.Snapshot:
-        path = f"{ORDERS}/out-trade-no/{quote(payment.reference, safe='')}"
+        path = f"{TRADES}/out-trade-no/{quote(payment.reference, safe='')}"
         status, answer = self._talk.ask("GET", f"{path}?mchid={self._mchid}")
         if status == 404 and answers.code(status, answer) in answers.NOT_FOUND:
             return base.Snapshot(
@@ -148,7 +148,7 @@ class WechatGateway:
             return answers.snapshot(told, was_paid=bool(payment.transaction_id))
 
     def close(self, payment: base.PaymentRef) -> base.CloseResult:
-        path = f"{ORDERS}/out-trade-no/{quote(payment.reference, safe='')}/close"
+        path = f"{TRADES}/out-trade-no/{quote(payment.reference, safe='')}/close"
         status, answer = self._talk.ask("POST", path, {"mchid": self._mchid})
         if status == 204:
             return base.CloseResult(base.CloseAnswer.CLOSED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -11,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from payments.gateways import alipay_answers as answers
 from payments.gateways import base
 from payments.gateways.alipay import AlipayGateway
+from simulator import keys
+from simulator.alipay.signing import signature
 from tests.bank import Bank
 from tests.gateways.alipay import gateway_of, giving_back, named, paid, scanned, wish
 from tests.gateways.rows import shows
@@ -96,12 +99,39 @@ def test_only_a_known_no_is_a_no(code, sub_code):
         answers.accepted({"code": code, "sub_code": sub_code})
 
 
+@pytest.mark.parametrize(
+    ("more", "transaction_id", "state"),
+    [("", "", base.State.CLOSED), ("", "2026112522001400001", None),
+     (', "send_pay_date" : "2026-11-25 20:00:00"', "2026112522001400001", base.State.CAPTURED)],
+    ids=["never paid", "known as paid, without a date", "paid and sent back"],
+)  # fmt: skip
+def test_a_closed_trade_that_we_know_as_paid_is_never_unpaid(bank, more, transaction_id, state):
+    inner = (
+        '{ "code":"10000", "msg" : "茶 }", "trade_no":"2026112522001400001", '
+        f'"out_trade_no":"REFERENCE1", "trade_status":"TRADE_CLOSED", '
+        f'"total_amount":"25.00"{more}}}'
+    ).encode()
+    key = keys.rsa_key(bank.keys("alipay"), "gateway")
+    told = b'{"alipay_trade_query_response": %b, "sign":"%b"}' % (
+        inner, signature(key, inner).encode(),
+    )  # fmt: skip
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(told)}\r\n\r\n".encode()
+    payment = replace(named(wish(reference="REFERENCE1")), transaction_id=transaction_id)
+    with Impostor(head + told) as url:
+        gateway = gateway_of(bank, base_url=url, read_seconds=1)
+        if state is None:
+            with pytest.raises(base.Unknown, match="no word of the payment"):
+                gateway.query(payment)
+        else:
+            assert gateway.query(payment).state is state
+
+
 @shows("alipay", "rotation")
 def test_while_the_gateways_key_changes_old_and_new_are_believed(bank):
     genuine = (bank.keys("alipay") / "gateway.public.pem").read_text()
     bare = "".join(genuine.split("\n")[1:-2])
-    for keys in ((another_key(), genuine), (genuine, another_key()), (bare,)):
-        gateway = gateway_of(bank, gateway_public_keys=keys)
+    for believed in ((another_key(), genuine), (genuine, another_key()), (bare,)):
+        gateway = gateway_of(bank, gateway_public_keys=believed)
         assert gateway.create(wish()).state is base.State.PENDING
     with pytest.raises(base.Unknown, match="signature"):
         gateway_of(bank, gateway_public_keys=(another_key(),)).create(wish())
