@@ -9,6 +9,7 @@ import pytest
 from payments.gateways import base
 from payments.gateways import wechat_answers as answers
 from payments.gateways.wechat import WechatGateway
+from simulator.wechat.signing import PUBLIC_KEY_ID, Platform
 from tests.bank import Bank
 from tests.gateways.rows import shows
 from tests.gateways.strangers import ANSWERS, another_key, over_tls
@@ -108,8 +109,24 @@ def test_an_answer_signed_at_another_time_is_unknown(bank, gateway, skew):
     bank.faults(clock_skew=skew)
     with pytest.raises(base.Unknown):
         gateway.query(named(wish()))
-    bank.faults(clock_skew=skew // abs(skew) * 290)
+    bank.faults(clock_skew=skew // abs(skew) * 240)
     assert gateway.query(named(wish())).state is base.State.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("age", "is_answer"), [(0, True), (240, True), (302, False), (-302, False)]
+)
+def test_a_genuine_answer_that_is_played_again_is_unknown(bank, age, is_answer):
+    """Signed by the platform itself, and old: what somebody on the way could have kept."""
+    headers = Platform(bank.keys("wechat")).headers(b"", PUBLIC_KEY_ID, skew=-age)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with Impostor(f"HTTP/1.1 204 No Content\r\n{lines}\r\n".encode()) as url:
+        gateway = gateway_of(bank, base_url=url, read_seconds=1, certificates=False)
+        if is_answer:
+            assert gateway.close(named(wish())).answer is base.CloseAnswer.CLOSED
+        else:
+            with pytest.raises(base.Unknown, match="old"):
+                gateway.close(named(wish()))
 
 
 @shows("wechat", "busy")
