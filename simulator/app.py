@@ -28,12 +28,13 @@ from simulator.sandbox import Sandbox
 from simulator.settings import Settings
 from simulator.unionpay import Unionpay
 from simulator.wechat import Wechat
+from simulator.stripe import Stripe
 
 logger = logging.getLogger(__name__)
 # How often the bank looks for links that ran out and refunds that became due.
 TICK_SECONDS = 0.5
 #: Every gateway that this process plays.
-GATEWAYS = (Sandbox, Alipay, Wechat, Unionpay, Razorpay)
+GATEWAYS = (Sandbox, Stripe, Alipay, Wechat, Unionpay, Razorpay)
 
 
 def build(settings: Settings) -> Starlette:

@@ -23,13 +23,13 @@ def folder(data: Path, gateway: str) -> Path:
     return place
 
 
-def secret(place: Path, name: str, *, length: int = 32) -> str:
+def secret(place: Path, name: str, *, length: int = 32, prefix: str = "") -> str:
     """A shared secret of letters and digits, the same at every start."""
     file = place / "secrets.json"
     known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
     if name not in known:
         alphabet = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-        known[name] = "".join(secrets.choice(alphabet) for _ in range(length))
+        known[name] = prefix + "".join(secrets.choice(alphabet) for _ in range(length))
         file.write_text(json.dumps(known, indent=2))
     return known[name]
 
