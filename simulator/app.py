@@ -21,6 +21,7 @@ from simulator.card import CardDoors
 from simulator.desk import DeskDoors
 from simulator.gateway import Gateway
 from simulator.notices import Courier
+from simulator.paypal import PayPal
 from simulator.people import PeopleDoors
 from simulator.public import PublicDoors
 from simulator.razorpay import Razorpay
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 # How often the bank looks for links that ran out and refunds that became due.
 TICK_SECONDS = 0.5
 #: Every gateway that this process plays.
-GATEWAYS = (Sandbox, Stripe, Alipay, Wechat, Unionpay, Razorpay)
+GATEWAYS = (Sandbox, Stripe, PayPal, Alipay, Wechat, Unionpay, Razorpay)
 
 
 def build(settings: Settings) -> Starlette:

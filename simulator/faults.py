@@ -46,6 +46,8 @@ KNOBS = (
     _chance("refuse_close", "answers that the payment cannot be closed before its time limit"),
     _chance("decline_create", "opens the payment declined for good"),
     _chance("refuse_create", "refuses to open the payment: 422"),
+    _chance("refuse_capture", "refuses to capture: the shopper has to agree once more"),
+    _chance("decline_capture", "takes the consent, and then no money for good"),
     _chance("wrong_amount", "the shopper pays another amount"),
     _chance("wrong_currency", "the shopper pays in another currency"),
     _chance("wrong_merchant", "the answer names another merchant"),

@@ -5,6 +5,7 @@ What every gateway shares. How it is asked for and told is its protocol's busine
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 from typing import Any
@@ -48,11 +49,6 @@ def pay(books: Books, payment: sqlite3.Row) -> None:
     """The shopper pays, once. Raises Refusal 409 when it is closed or paid already."""
     with books.change():
         row = _still_open(books, payment)
-        delay = books.faults.figure("late_capture") * books.time_factor
-        if delay and row["method"] in BANK_PAGES:
-            settles_at = books.now() + delay
-            books.write("UPDATE payments SET settles_at = ? WHERE id = ?", settles_at, row["id"])
-            return
         gateway = books.gateways[row["gateway"]]
         if gateway.waits_for_capture(row["method"]):
             # Some gateways say how long they keep a consent that nobody captures.
@@ -60,6 +56,11 @@ def pay(books: Books, payment: sqlite3.Row) -> None:
             books.write("UPDATE payments SET state = 'authorized', expires_at = ? WHERE id = ?",
                         ends, row["id"])  # fmt: skip
             announce(books, "payment.authorized", row)
+            return
+        delay = books.faults.figure("late_capture") * books.time_factor
+        if delay and row["method"] in BANK_PAGES:
+            settles_at = books.now() + delay
+            books.write("UPDATE payments SET settles_at = ? WHERE id = ?", settles_at, row["id"])
             return
         _take(books, row)
 
@@ -152,7 +153,7 @@ def _take(books: Books, row: sqlite3.Row) -> None:
     if books.faults.strikes("wrong_currency"):
         currency = "USD" if currency != "USD" else "EUR"
     money = {
-        "transaction_id": _capture_id(books, row) or row["id"],
+        "transaction_id": _transaction_id(books, row),
         "reference": row["reference"],
         "amount_minor": amount,
         "currency": currency,
@@ -169,11 +170,13 @@ def _take(books: Books, row: sqlite3.Row) -> None:
         announce(books, "payment.paid", row)
 
 
-def _capture_id(books: Books, row: sqlite3.Row) -> str:
-    """A new id, or the one that this gateway's payment had before it took money."""
+def _transaction_id(books: Books, row: sqlite3.Row) -> str:
+    """The one that was shown while the money was on its way, or this gateway's way to number it."""
     gateway = books.gateways[row["gateway"]]
-    known = getattr(gateway, "capture_id", None)
-    return str(known(row)) if known else gateway.new_id("capture")
+    if shown := json.loads(row["facts"]).get("capture"):
+        return str(shown)
+    own = getattr(gateway, "capture_id", None)
+    return str(own(row)) if own else gateway.new_id("capture") or str(row["id"])
 
 
 def _end(books: Books, row: sqlite3.Row) -> None:

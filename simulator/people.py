@@ -18,6 +18,7 @@ STATIC = Path(__file__).parent / "static"
 STATIC_FILES = ("bank.css", "card.js")
 # What became of a payment, said to the shopper who looks at its page.
 SAYINGS = {
+    "authorized": "You have agreed. The shop takes the money next.",
     "paid": "Paid. You can go back to the shop.",
     "declined": "Declined. Nothing was charged.",
     "closed": "This payment was closed or has run out. Nothing can be charged any more.",
