@@ -67,6 +67,9 @@ def pay(books: Books, payment: sqlite3.Row) -> None:
 
 def decline(books: Books, payment: sqlite3.Row, code: str, *, final: bool) -> None:
     """The shopper or the issuer refuses; without `final` the same payment can still be paid."""
+    gateway = books.gateways[payment["gateway"]]
+    # Some gateways end nothing by a decline, whoever declines.
+    final = final and not getattr(gateway, "declines_end_nothing", False)
     with books.change():
         row = _still_open(books, payment)
         state = "declined" if final else "open"

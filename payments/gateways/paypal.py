@@ -34,6 +34,8 @@ CREATE_KEY_LIFETIME = timedelta(hours=5, minutes=30)
 REFUND_KEY_LIFETIME = timedelta(days=44)
 # A capture that waits for a bank (an eCheck) is decided within some business days.
 CAPTURE_PENDING = timedelta(days=10)
+# A delivery waits for it, and is repeated anyway.
+CERTIFICATE_SECONDS = 2.0
 # Refusals of a capture that took nothing: the shopper has to agree (again) first.
 NOTHING_TAKEN = frozenset(
     {"ORDER_NOT_APPROVED", "PAYER_ACTION_REQUIRED", "INSTRUMENT_DECLINED", "TRANSACTION_REFUSED",
@@ -78,7 +80,12 @@ class PayPalGateway:
         )
         self._reader = Reader(self._client, merchant_id, clock)
         self._certificates = events.Certificates(
-            hosts={host: wire(address) for host, address in hosts.items()},
+            hosts={
+                host: Wire(
+                    address, connect_seconds=CERTIFICATE_SECONDS, read_seconds=CERTIFICATE_SECONDS
+                )
+                for host, address in hosts.items()
+            },
             anchors=Path(trust_anchor_file).read_bytes(),
             name=certificate_name,
             clock=clock,

@@ -71,15 +71,30 @@ class Certificates:
         """The key behind a delivery's certificate address; raises NotificationRefused."""
         wire, path = self._place(url)
         now = self._clock()
+        # Outside of the lock: who brings a known certificate waits for nobody's fetch.
+        if (key := self._fresh(url, now)) is not None:
+            return key
         with self._lock:
-            known = self._known.get(url)
-            if known is not None and now < known[1]:
-                return known[0]
-            key, until = self._checked(self._fetch(wire, path, now), now)
-            if len(self._known) >= KNOWN_MAX:
+            if (key := self._fresh(url, now)) is not None:
+                return key
+            if url not in self._known:
+                self._count(now)
+            key, until = self._checked(self._fetch(wire, path), now)
+            if url not in self._known and len(self._known) >= KNOWN_MAX:
                 self._known.pop(next(iter(self._known)))
             self._known[url] = key, min(until, now + KNOWN_FOR)
             return key
+
+    def _fresh(self, url: str, now: datetime) -> rsa.RSAPublicKey | None:
+        known = self._known.get(url)
+        return known[0] if known is not None and now < known[1] else None
+
+    def _count(self, now: datetime) -> None:
+        """Only addresses that never proved good are counted: nobody can use those up."""
+        full = len(self._fetched) == FETCHES_PER_MINUTE
+        if full and now - self._fetched[0] < timedelta(minutes=1):
+            raise base.NotificationRefused(503, "too many certificates")
+        self._fetched.append(now)
 
     def _place(self, url: str) -> tuple[Wire, str]:
         """Exactly https://<listed host>/<path of a certificate>: no port, no user, no more."""
@@ -92,11 +107,7 @@ class Certificates:
             raise base.NotificationRefused(401, "a certificate from elsewhere")
         return self._hosts[host], path
 
-    def _fetch(self, wire: Wire, path: str, now: datetime) -> bytes:
-        full = len(self._fetched) == FETCHES_PER_MINUTE
-        if full and now - self._fetched[0] < timedelta(minutes=1):
-            raise base.NotificationRefused(503, "too many certificates")
-        self._fetched.append(now)
+    def _fetch(self, wire: Wire, path: str) -> bytes:
         try:
             answer = wire.send("GET", path, {})
         except base.Unknown as doubt:

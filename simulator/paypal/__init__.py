@@ -38,6 +38,8 @@ class PayPal:
     """Its doors, ids and events."""
 
     name = GATEWAY
+    #: A failed attempt, or a shopper who turns back, leaves the same object payable.
+    declines_end_nothing = True
 
     def __init__(self, books: Books, settings: Settings) -> None:
         self._books = books

@@ -9,11 +9,12 @@ from __future__ import annotations
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from simulator import keys
@@ -21,6 +22,7 @@ from simulator import keys
 CERTIFICATE_NAME = "messageverificationcerts.paypal.example"
 CERTIFICATE_HOST = "certificates.paypal.example"
 CERTIFICATE_PATH = "/v1/notifications/certs/CERT-51b1a7ed-00000001"
+AUTHORITY = "Simulated authority"
 TOKEN_SECONDS = 32_400
 DAY = timedelta(days=1)
 
@@ -35,9 +37,13 @@ class Account:
         self.merchant_id = keys.secret(self._place, "merchant_id", length=13).upper()
         self.webhook_id = keys.secret(self._place, "webhook_id", length=17).upper()
         self.signing_key = keys.rsa_key(self._place, "signing")
-        self.wrong_key = keys.rsa_key(self._place, "wrong")
         self.certificate = self._certificate()
         self._tokens: dict[str, float] = {}
+
+    @cached_property
+    def wrong_key(self) -> rsa.RSAPrivateKey:
+        """What the knob for bad signatures signs with."""
+        return rsa.generate_private_key(public_exponent=65537, key_size=keys.RSA_BITS)
 
     @property
     def endpoint(self) -> str:
@@ -63,18 +69,20 @@ class Account:
         return count
 
     def _certificate(self) -> bytes:
-        root_key = keys.rsa_key(self._place, "root")
         anchor, leaf = self._place / "anchor.pem", self._place / "certificate.pem"
         if not anchor.exists() or not leaf.exists():
-            root = _certified(root_key, root_key, "Simulated authority", "Simulated authority")
-            anchor.write_bytes(root)
-            leaf.write_bytes(
-                _certified(self.signing_key, root_key, CERTIFICATE_NAME, "Simulated authority")
-            )
+            # It certifies once, and is forgotten.
+            root_key = ec.generate_private_key(ec.SECP256R1())
+            anchor.write_bytes(_certified(root_key, root_key, AUTHORITY))
+            leaf.write_bytes(_certified(self.signing_key, root_key, CERTIFICATE_NAME))
         return leaf.read_bytes()
 
 
-def _certified(key: rsa.RSAPrivateKey, by: rsa.RSAPrivateKey, subject: str, issuer: str) -> bytes:
+def _certified(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey,
+    by: ec.EllipticCurvePrivateKey,
+    subject: str,
+) -> bytes:
     """A certificate as the web's rules want it: of an authority where it signs itself."""
     is_root, now = key is by, datetime.now(UTC)
     usage = dict.fromkeys(
@@ -84,7 +92,7 @@ def _certified(key: rsa.RSAPrivateKey, by: rsa.RSAPrivateKey, subject: str, issu
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
-        .issuer_name(_name(issuer))
+        .issuer_name(_name(AUTHORITY))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         # A demo may live through its past.

@@ -133,7 +133,7 @@ class Desk:
             facts=json.dumps(words | {"key": key, "of": GATEWAY}),
         )  # fmt: skip
         if self._books.faults.strikes("decline_create", "create"):
-            payments.decline(self._books, row, "denied", final=True)
+            self._books.write("UPDATE payments SET state = 'declined' WHERE id = ?", row["id"])
         return row
 
     def capture(self, row: sqlite3.Row, key: str) -> None:

@@ -43,6 +43,8 @@ class Stripe:
     """Its doors, ids and events."""
 
     name = GATEWAY
+    #: A failed attempt, or a shopper who turns back, leaves the same object payable.
+    declines_end_nothing = True
 
     def __init__(self, books: Books, settings: Settings) -> None:
         self._books = books

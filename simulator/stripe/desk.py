@@ -216,7 +216,7 @@ class Desk:
                               fingerprint=fingerprint, notify_url=notify_url,
                               facts=json.dumps(facts))  # fmt: skip
         if self._books.faults.strikes("decline_create", "create"):
-            payments.decline(self._books, row, "do_not_honor", final=True)
+            self.end(row)
         return row
 
 

@@ -47,6 +47,20 @@ def test_on_paypals_page_the_shopper_agrees_and_nothing_moves(bank, gateway):
     assert bank.ledger(request.reference) == []
 
 
+def test_a_shopper_who_turns_back_can_come_again(bank, gateway):
+    request = wish()
+    made = gateway.create(request)
+    bank.client.post(made.presentation.content["url"], data={"act": "decline"})
+    assert gateway.query(named(request, made)).state is base.State.PENDING
+    bank.pay(request.reference)
+    assert gateway.query(named(request, made)).state is base.State.AUTHORIZED
+
+
+def test_what_is_opened_dead_is_closed(bank, gateway):
+    bank.faults(decline_create=1)
+    assert gateway.create(wish()).state is base.State.CLOSED
+
+
 @shows("paypal", "create-lost")
 def test_a_create_whose_answer_was_lost_is_found_by_the_same_request(bank, gateway):
     request = wish()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -81,12 +81,18 @@ def desk(authority: Authority, key: rsa.RSAPrivateKey) -> Iterator[Desk]:
 
 @pytest.fixture
 def gateway(desk: Desk, authority: Authority, tmp_path: Path) -> PayPalGateway:
+    return built(desk, authority, tmp_path, lambda: NOW)
+
+
+def built(
+    desk: Desk, authority: Authority, tmp_path: Path, clock: Callable[[], datetime]
+) -> PayPalGateway:
     anchor = tmp_path / "anchor.pem"
     anchor.write_bytes(authority.pem)
     return PayPalGateway(
         client_id="id", client_secret="secret", merchant_id="M", webhook_id=WEBHOOK,
         trust_anchor_file=str(anchor), certificate_name=NAME,
-        certificate_hosts={HOST: desk.address}, base_url="http://127.0.0.1:9", clock=lambda: NOW,
+        certificate_hosts={HOST: desk.address}, base_url="http://127.0.0.1:9", clock=clock,
     )  # fmt: skip
 
 
@@ -253,6 +259,21 @@ def test_knocks_with_invented_certificates_cost_a_few_requests_a_minute(gateway,
     }
     assert said == {401, 503}
     assert len(desk.asked) == 6
+
+
+def test_a_certificate_that_was_good_is_asked_for_again_whoever_knocks(
+    desk, authority, key, tmp_path
+):
+    """A day later, while somebody sends invented ones all the time."""
+    now = [NOW]
+    gateway = built(desk, authority, tmp_path, lambda: now[0])
+    gateway.parse_notification(delivered(event(), key))
+    now[0] += timedelta(days=1, seconds=1)
+    for name in ("aaaa", "bbbb", "cccc", "dddd", "eeee", "ffff", "gggg"):
+        url = f"https://{HOST}{path_of(name)}"
+        refusal(gateway, delivered(event(), key, at=now[0], paypal_cert_url=url))
+    assert gateway.parse_notification(delivered(event(), key, at=now[0]))
+    assert desk.asked.count(path_of("good")) == 2
 
 
 def test_a_certificate_that_cannot_be_had_now_is_no_forgery(gateway, desk, key):

@@ -105,14 +105,20 @@ def test_a_captured_payment_shows_its_money(bank, gateway, method):
     assert abs(capture.captured_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_a_failed_attempt_leaves_the_same_payment_open(bank, gateway):
-    request = wish("card")
+@pytest.mark.parametrize("method", METHODS)
+def test_a_failed_attempt_leaves_the_same_payment_open(bank, gateway, method):
+    request = wish(method)
     made = gateway.create(request)
     bank.decline(request.reference)
     shown = gateway.query(named(request, made))
     assert (shown.state, shown.note) == (base.State.PENDING, "declined")
     bank.pay(request.reference)
     assert gateway.query(named(request, made)).state is base.State.CAPTURED
+
+
+def test_what_is_opened_dead_is_closed(bank, gateway):
+    bank.faults(decline_create=1)
+    assert gateway.create(wish("card")).state is base.State.CLOSED
 
 
 def test_after_a_day_the_key_is_not_used_again(bank, gateway):
