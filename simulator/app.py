@@ -27,9 +27,9 @@ from simulator.public import PublicDoors
 from simulator.razorpay import Razorpay
 from simulator.sandbox import Sandbox
 from simulator.settings import Settings
+from simulator.stripe import Stripe
 from simulator.unionpay import Unionpay
 from simulator.wechat import Wechat
-from simulator.stripe import Stripe
 
 logger = logging.getLogger(__name__)
 # How often the bank looks for links that ran out and refunds that became due.

@@ -23,7 +23,7 @@ def main() -> int:
     port = serve()
     command = [os.environ["PROJECT_PYTHON"], "-m", "tests.gateways.sdk.localstripe_flow"]
     told = os.environ | {"EMULATOR_URL": f"http://127.0.0.1:{port}"}
-    return subprocess.run(command, cwd=os.environ["ROOT"], env=told, check=False).returncode
+    return subprocess.run(command, env=told, check=False).returncode
 
 
 def serve() -> int:

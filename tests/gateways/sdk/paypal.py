@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 BANK = os.environ["BANK_URL"]
-FOLDER = Path(os.environ["BANK_KEYS"]) / "paypal"
+FOLDER = Path(os.environ["BANK_KEYS"])
 KEYS = json.loads((FOLDER / "secrets.json").read_text())
 MONEY = {"currency_code": "EUR", "value": "25.00"}
 

@@ -18,7 +18,7 @@ from typing import Any
 stripe: Any = importlib.import_module("stripe")
 
 BANK = os.environ["BANK_URL"]
-KEYS = json.loads((Path(os.environ["BANK_KEYS"]) / "stripe" / "secrets.json").read_text())
+KEYS = json.loads((Path(os.environ["BANK_KEYS"]) / "secrets.json").read_text())
 CARD: dict[str, Any] = {
     "amount": 2500, "currency": "eur", "payment_method_types": ["card"],
 }  # fmt: skip
