@@ -73,8 +73,7 @@ class PlatformKeys:
         told: dict[str, x509.Certificate] = {}
         for row in json.loads(body)["data"]:
             certificate = _certificate(row, api_v3_keys)
-            if self._in_force(certificate):
-                told[_serial(certificate)] = certificate
+            told[_serial(certificate)] = certificate
         signer = told.get(_plain(seal.serial))
         own = signer.public_key() if signer else None
         keys = [own] if isinstance(own, rsa.RSAPublicKey) else list(self.of(seal.serial))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from payments.gateways import base
+from payments.gateways.wechat_platform import PlatformKeys
+from payments.gateways.wechat_signing import Seal
+from simulator.wechat.signing import PUBLIC_KEY_ID, Platform, serial_of
 from tests.bank import Bank
 from tests.gateways.post import PostBox
 from tests.gateways.rows import shows
@@ -116,9 +122,49 @@ def test_certificates_under_another_api_key_are_not_believed(bank, line):
     assert rolling.create(wish()).state is base.State.PENDING
 
 
-def test_certificates_that_are_out_of_date_are_not_believed(bank, line):
+def told_by(platform: Platform, signer: str = "") -> tuple[bytes, Seal]:
+    """An answer of /v3/certificates, signed by one of them or by the public key."""
+    rows = [
+        {
+            "serial_no": serial_of(certificate),
+            "encrypt_certificate": platform.sealed(
+                certificate.public_bytes(Encoding.PEM), "certificate"
+            ),
+        }
+        for certificate in platform.certificates()
+    ]
+    body = json.dumps({"data": rows}).encode()
+    headers = platform.headers(body, signer, skew=0)
+    return body, Seal.of({name.lower(): value for name, value in headers.items()})
+
+
+def test_a_certificate_is_believed_while_it_is_in_force(bank):
+    moments = [datetime.now(UTC)]
+    platform = Platform(bank.keys("wechat"))
+    known = PlatformKeys({}, certificates=True, every_seconds=0, clock=lambda: moments[-1])
+    body, seal = told_by(platform)
+    known.learn(body, seal, (api_v3_key(bank).encode(),))
+    assert known.of(seal.serial)
+    assert known.of(seal.serial.lower())
+    assert known.of(f"00{seal.serial}")
+    assert not known.of("")
     for years in (-1, 6):
-        clock = datetime.now(UTC) + timedelta(days=366 * years)
-        gateway = certified(bank, line, clock=lambda clock=clock: clock)
-        with pytest.raises(base.Unknown):
-            gateway.query(named(wish()))
+        moments.append(datetime.now(UTC) + timedelta(days=366 * years))
+        assert not known.of(seal.serial)
+
+
+def test_certificates_that_none_of_them_signed_are_not_believed(bank):
+    now = datetime.now(UTC)
+    platform = Platform(bank.keys("wechat"))
+    known = PlatformKeys({}, certificates=True, every_seconds=0, clock=lambda: now)
+    body, seal = told_by(platform, PUBLIC_KEY_ID)
+    secret = (api_v3_key(bank).encode(),)
+    with pytest.raises(ValueError, match="none of them"):
+        known.learn(body, seal, secret)
+    good_body, good = told_by(platform)
+    with pytest.raises(ValueError, match="none of them"):
+        known.learn(good_body + b" ", good, secret)
+    stale = replace(good, timestamp=str(int(good.timestamp) - 302))
+    with pytest.raises(ValueError, match="none of them"):
+        known.learn(good_body, stale, secret)
+    assert not known.of(good.serial)
