@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -95,6 +98,16 @@ def test_a_capture_whose_answer_was_lost_takes_the_money_once(bank, gateway):
         # Another key is told ORDER_ALREADY_CAPTURED, which is no failure.
         assert gateway.capture(payment, key).state is base.State.CAPTURED
     assert bank.net(payment.reference) == 2500
+
+
+def test_a_capture_carries_the_key_of_its_wish(bank, gateway):
+    """PayPal answers one key once; which one it saw stands in its books alone."""
+    payment = agreed(bank, gateway)
+    gateway.capture(payment, "CAPTURE-KEY-0000000000001")
+    with closing(sqlite3.connect(bank.keys("paypal").parent.parent / "ledger.sqlite3")) as books:
+        asked = "SELECT facts FROM payments WHERE reference = ?"
+        (facts,) = books.execute(asked, [payment.reference]).fetchone()
+    assert json.loads(facts)["capture_key"] == "CAPTURE-KEY-0000000000001"
 
 
 def test_twenty_captures_at_once_take_the_money_once(bank, gateway):
