@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 OFFLINE := DEBUG=1 SECRET_KEY=only-for-checks
 
 .PHONY: help demo test check format lint types contracts migrations unit mutants drill chaos \
-	chaos-layers proof bench hosts stories security states requirements clean reset
+	chaos-layers proof bench sdk hosts stories security states requirements clean reset
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -101,6 +101,9 @@ security: $(VENV)/.dev ## Attack the API with thousands of made-up requests; SEE
 # With SIZES the results of a whole run in bench/results.json stay as they are.
 bench: $(VENV)/.dev ## Measure the shop against what PostgreSQL itself can do. SIZES=1000 for a quick look
 	@$(BIN)/python -m bench $(if $(SIZES),--sizes $(SIZES) --out $(or $(OUT),.data/bench.json)) $(BENCH)
+
+sdk: $(VENV)/.dev ## Let the gateways' own clients judge the simulators; NAMES="stripe wechat" for some
+	@$(BIN)/python -m scripts.sdk_check $(NAMES)
 
 hosts: $(VENV)/.dev ## Sell on several hosts, cut some off, lose the database's primary (root, Linux)
 	@exec $(BIN)/python -m scripts.hosts --orders $(or $(ORDERS),300) --seed $(or $(SEED),1)

@@ -153,12 +153,14 @@ def claim_due(*, now: datetime, limit: int) -> list[int]:
     """Notifications whose task was lost or whose question was not answered."""
     rows = Notification.objects.raw(
         """
-        UPDATE payments_notification SET next_try_at = %s WHERE id IN (
+        WITH due AS MATERIALIZED (
             SELECT id FROM payments_notification
             WHERE processed_at IS NULL AND next_try_at <= %s
             ORDER BY next_try_at LIMIT %s FOR UPDATE SKIP LOCKED
-        ) RETURNING id
+        )
+        UPDATE payments_notification note SET next_try_at = %s
+        FROM due WHERE note.id = due.id RETURNING note.id
         """,
-        [now + timedelta(seconds=settings.PAYMENT_LEASE_SECONDS), now, limit],
+        [now, limit, now + timedelta(seconds=settings.PAYMENT_LEASE_SECONDS)],
     )
     return [row.pk for row in rows]

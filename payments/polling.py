@@ -159,15 +159,21 @@ def _late_window_end(row: Payment) -> datetime:
 
 
 def claim_due(model: type[Payment] | type[Refund], *, now: datetime, limit: int) -> list[str]:
-    """References whose time has come, taken for this worker; others skip them."""
+    """References whose time has come, taken for this worker; others skip them.
+
+    The rows are chosen once, in a part of its own: a planner that repeated the inner question for
+    each row would take more than `limit`.
+    """
     table = model._meta.db_table
     rows = model.objects.raw(
         f"""
-        UPDATE {table} SET next_poll_at = %s WHERE id IN (
+        WITH due AS MATERIALIZED (
             SELECT id FROM {table} WHERE next_poll_at <= %s
             ORDER BY next_poll_at LIMIT %s FOR UPDATE SKIP LOCKED
-        ) RETURNING id, reference
+        )
+        UPDATE {table} mine SET next_poll_at = %s
+        FROM due WHERE mine.id = due.id RETURNING mine.id, mine.reference
         """,  # noqa: S608  (the table's name is the model's own)  # nosec B608
-        [now + timedelta(seconds=settings.PAYMENT_LEASE_SECONDS), now, limit],
+        [now, limit, now + timedelta(seconds=settings.PAYMENT_LEASE_SECONDS)],
     )
     return [row.reference for row in rows]

@@ -6,6 +6,7 @@ payment says whose it is.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -29,12 +30,13 @@ class Movement:
 
 
 def movements(day: date) -> list[Movement]:
-    """Every movement of one UTC day at every gateway. Raises Unknown and Refused."""
-    return [
-        Movement(name, row)
-        for name in sorted(registry.configured())
-        for row in breaker.statement(name, day)
-    ]
+    """Every movement of one UTC day at every gateway that tells it. Raises Unknown and Refused."""
+    found: list[Movement] = []
+    for name in sorted(registry.configured()):
+        # Where there is no such thing as a statement, nothing is proven and nothing adopted.
+        with suppress(base.NoStatement):
+            found += [Movement(name, row) for row in breaker.statement(name, day)]
+    return found
 
 
 def adopt(movement: Movement, *, owed: Owed, now: datetime) -> bool:

@@ -21,7 +21,12 @@ WELL_KNOWN = re.compile(
 #: Where `shop.embedded` lets its servers listen.
 EMBEDDED = re.compile(r"/payonce-[0-9a-f]{8,}(/|\?|$)")
 #: A gateway's options that are no secret, though they are texts.
-PLAIN_OPTIONS = {"base_url", "public_url", "merchant"}
+PLAIN_OPTIONS = {
+    *("base_url", "public_url", "files_url", "merchant", "public_key", "client_id", "merchant_id"),
+    *("webhook_id", "trust_anchor_file", "app_id", "seller_id", "gateway_public_keys", "mchid"),
+    *("appid", "merchant_serial", "middle_certificates", "root_certificates", "key_id"),
+    "currencies",
+}
 
 
 def refuse(settings: Mapping[str, Any]) -> None:

@@ -162,14 +162,15 @@ def _claim(*, now: datetime, limit: int) -> list[OutboxMessage]:
     return list(
         OutboxMessage.objects.raw(
             """
-            UPDATE shop_outboxmessage SET next_try_at = %s, tries = tries + 1
-            WHERE id IN (
+            WITH due AS MATERIALIZED (
                 SELECT id FROM shop_outboxmessage
                 WHERE done_at IS NULL AND next_try_at <= %s
                 ORDER BY next_try_at, id LIMIT %s FOR UPDATE SKIP LOCKED
-            ) RETURNING *
+            )
+            UPDATE shop_outboxmessage mine SET next_try_at = %s, tries = tries + 1
+            FROM due WHERE mine.id = due.id RETURNING mine.*
             """,
-            [now + RELAY_LEASE, now, limit],
+            [now, limit, now + RELAY_LEASE],
         )
     )
 

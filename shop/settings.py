@@ -9,7 +9,7 @@ from pathlib import Path
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
-from shop import hardening, redis_servers
+from shop import hardening, redis_servers, settings_gateways
 from shop.database import limits
 from shop.environment import Environment
 from shop.logs import logging_to_stdout
@@ -204,6 +204,10 @@ OUTBOX_ON_STUCK = "payments.services.review_stuck_message"
 # --- Payments ----------------------------------------------------------------------------------
 BANK_URL = env.address("BANK_URL", default=f"http://127.0.0.1:{BANK_PORT}")
 BANK_PUBLIC_URL = env.address("BANK_PUBLIC_URL", default=BANK_URL)
+CALL_LIMITS = {
+    "connect_seconds": GATEWAY_CONNECT_SECONDS,  # noqa: F405
+    "read_seconds": GATEWAY_READ_SECONDS,  # noqa: F405
+}
 # Well-known secrets are for development; without secrets the adapter refuses to be made.
 PAYMENT_GATEWAYS = {
     "sandbox": {
@@ -219,9 +223,8 @@ PAYMENT_GATEWAYS = {
             "webhook_secrets": tuple(
                 env.list("SANDBOX_WEBHOOK_SECRETS", default=["sandbox-webhook"] if DEBUG else [])
             ),
-            "connect_seconds": GATEWAY_CONNECT_SECONDS,  # noqa: F405
-            "read_seconds": GATEWAY_READ_SECONDS,  # noqa: F405
-        },
+        }
+        | CALL_LIMITS,
     }
 }
 # What the shopper is offered, in this order: public method name -> (gateway, its method).
@@ -230,6 +233,7 @@ PAYMENT_METHODS = {
     "redirect": ("sandbox", "redirect"),
     "card": ("sandbox", "card"),
 }
+settings_gateways.add(env, CALL_LIMITS, PAYMENT_GATEWAYS, PAYMENT_METHODS)
 # First ask 3 s after opening, then outward; the last figure repeats until the late window ends.
 POLL_AFTER_SECONDS = tuple(
     env.list(

@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from orders import services
 from orders.devices import device_of
@@ -90,9 +91,14 @@ def _with_policy(response: HttpResponse, page: OrderPage) -> HttpResponse:
 
 
 @private
-@require_safe
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
 def order_back(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Back from the bank's page: nothing in the address counts, the bank is asked instead."""
+    """Back from the bank's page: nothing in the address counts, the bank is asked instead.
+
+    Some banks send the browser back by a form of their own, which cannot know our token: nothing
+    in it counts either.
+    """
     found = find_order(request, public_id)
     _hasten(found, timezone.now())
     return redirect(_asked(public_id))

@@ -204,7 +204,7 @@ class AlipayGateway:
             raise base.NotificationRefused(400, "malformed") from problem
 
     def statement(self, day: date) -> Sequence[base.StatementRow]:
-        raise base.Refused("Alipay's bill is a file of a day in China, made the next morning")
+        raise base.NoStatement("Alipay's bill is a file of a day in China, made the next morning")
 
     def _precreate(self, request: base.CreateRequest) -> base.Snapshot:
         minutes = -(-(request.expires_at - request.created_at) // timedelta(minutes=1))

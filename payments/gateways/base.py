@@ -13,33 +13,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from payments.gateways.refusals import NoStatement, NotificationRefused, Refused, Unknown
 
-class Refused(Exception):
-    """The gateway answered, finally, that it will not do this. Nothing was done."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class Unknown(Exception):
-    """No trustworthy answer: timeout, reset, 5xx, broken or unverifiable body.
-
-    The request may or may not have taken effect. Never a failure: ask again.
-    """
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
-
-
-class NotificationRefused(Exception):
-    """A webhook that is not genuine (401) or not well formed or stale (400)."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
-        self.why = why
+__all__ = ["NoStatement", "NotificationRefused", "Refused", "Unknown"]
 
 
 class State(StrEnum):
@@ -297,4 +273,4 @@ class Gateway(Protocol):
         """Verify a webhook and say whom it is about; raises NotificationRefused."""
 
     def statement(self, day: date) -> Sequence[StatementRow]:
-        """Every movement of money of one UTC day."""
+        """Every movement of money of one UTC day; NoStatement where there is no such thing."""

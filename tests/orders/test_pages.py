@@ -145,3 +145,12 @@ def test_amounts_keep_their_currencys_decimals(
     ProductFactory(prices={currency: price})
     client.post("/currency/", {"currency": currency})
     assert shown in client.get("/").content.decode()
+
+
+def test_a_bank_may_send_the_browser_back_by_a_form_of_its_own():
+    order = place_order()
+    other_site = Client(enforce_csrf_checks=True)
+    back = other_site.post(f"/orders/{order.public_id}/back/", {"respCode": "00", "paid": "yes"})
+    assert back.status_code == 302
+    assert back["location"].startswith(f"/orders/{order.public_id}/?asked=")
+    assert Order.objects.get(pk=order.pk).state == "unpaid"

@@ -39,17 +39,19 @@ def test_one_dead_connection_condemns_all_that_lie_idle_beside_it(monkeypatch):
 def test_a_connection_that_was_asked_just_now_is_handed_out_without_a_round_trip(monkeypatch):
     connection.ensure_connection()
     pool = connection.pool  # type: ignore[attr-defined]
-    idle = [pool.getconn() for _ in range(pool.get_stats()["pool_available"])]
-    for borrowed in idle:
+    borrowed = pool.getconn()  # asked now, or less than ASK_SECONDS ago
+    try:
+        pool._look(borrowed)
+        asked: list[psycopg.Connection] = []
+        monkeypatch.setattr(pool, "check_connection", asked.append)
+        for _ in range(3):
+            pool._look(borrowed)
+        assert asked == []
+        monkeypatch.setattr("shop.database.base.ASK_SECONDS", 0.0)
+        pool._look(borrowed)
+        assert asked == [borrowed]
+    finally:
         pool.putconn(borrowed)
-    asked: list[psycopg.Connection] = []
-    monkeypatch.setattr(pool, "check_connection", asked.append)
-    for _ in range(3):
-        pool.putconn(pool.getconn())
-    assert asked == []
-    monkeypatch.setattr("shop.database.base.ASK_SECONDS", 0.0)
-    pool.putconn(pool.getconn())
-    assert len(asked) == 1
 
 
 def test_a_database_that_is_not_heard_any_more_is_given_up(settings):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from payments.models import PaymentIntent, ReviewCase
@@ -148,6 +148,18 @@ def test_a_relay_takes_what_another_does_not_hold_and_waits_for_nobody(wired):
         (others,) = at_once([partial(claim, limit=10)])
     theirs = {message.order_reference for message in others}
     assert (len(mine), len(theirs), mine & theirs) == (2, 4, set())
+
+
+def test_a_claim_takes_no_more_than_it_says_whatever_the_plan(wired):
+    """A planner may repeat an inner question for each row of the outer one, and lock anew."""
+    wired(later=[FIRST])
+    for number in range(6):
+        ring(f"PO-{number}")
+    with transaction.atomic(), connection.cursor() as cursor:
+        for way in ("hashjoin", "mergejoin", "material", "memoize", "hashagg", "sort"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        taken = outbox._claim(now=timezone.now() + timedelta(seconds=1), limit=2)
+    assert len(taken) == 2
 
 
 def test_a_message_that_another_relay_delivered_meanwhile_is_left_alone(wired):
