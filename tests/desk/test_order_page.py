@@ -61,7 +61,7 @@ def test_the_line_of_time_tells_each_call_about_a_refund_and_the_request_it_was_
     ]
     assert [entry.event.split(" after ")[0] for entry in calls] == [
         "refund: unknown",
-        "refund: done",
+        "query_refund: done",
     ]
     assert f"request {sent['X-Request-ID']}" in calls[0].detail
 
