@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.pages import links, mailbox, notifying, papers, paying, shopping
+from orders.pages import links, mailbox, notifying, papers, paying, returning, shopping
 
 app_name = "shopper"
 urlpatterns = [
@@ -14,7 +14,7 @@ urlpatterns = [
     path("checkout/", shopping.checkout, name="checkout"),
     path("send-link/", links.send_link, name="send-link"),
     path("orders/<str:public_id>/", paying.order, name="order"),
-    path("orders/<str:public_id>/back/", paying.order_back, name="order-back"),
+    path("orders/<str:public_id>/back/", returning.order_back, name="order-back"),
     path("orders/<str:public_id>/pay/", paying.order_pay, name="order-pay"),
     path("orders/<str:public_id>/check/", paying.order_check, name="order-check"),
     path("orders/<str:public_id>/cancel/", paying.order_cancel, name="order-cancel"),

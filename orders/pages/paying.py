@@ -10,8 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from orders import services
 from orders.devices import device_of
@@ -52,7 +51,7 @@ def order(request: HttpRequest, public_id: str) -> HttpResponse:
     """The order as the database knows it now. Asks no gateway and waits for nobody."""
     now = timezone.now()
     found = find_order(request, public_id)
-    _hasten(found, now)
+    hasten(found, now)
     page = gather(found, _hints(request, now), now=now)
     response = render(request, "shopper/order.html", {"page": page})
     return _with_policy(response, page)
@@ -69,7 +68,7 @@ def _hints(request: HttpRequest, now: datetime) -> Hints:
     )
 
 
-def _hasten(found: Order, now: datetime) -> None:
+def hasten(found: Order, now: datetime) -> None:
     """A stale page was opened: have the gateway asked sooner, by somebody else."""
     if found.state != Order.State.PAYING:
         return
@@ -88,20 +87,6 @@ def _with_policy(response: HttpResponse, page: OrderPage) -> HttpResponse:
     if update:
         response._csp_update = update  # type: ignore[attr-defined]  # django-csp reads it
     return response
-
-
-@private
-@csrf_exempt
-@require_http_methods(["GET", "HEAD", "POST"])
-def order_back(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Back from the bank's page: nothing in the address counts, the bank is asked instead.
-
-    Some banks send the browser back by a form of their own, which cannot know our token: nothing
-    in it counts either.
-    """
-    found = find_order(request, public_id)
-    _hasten(found, timezone.now())
-    return redirect(_asked(public_id))
 
 
 @private
@@ -170,7 +155,7 @@ def order_check(request: HttpRequest, public_id: str) -> HttpResponse:
     name = f"check:{found.number}"
     if courtesy.add(name, 1, seconds=CHECK_EVERY_SECONDS) is not False:
         services.check_order(public_id=public_id, now=timezone.now())
-    return redirect(_asked(public_id))
+    return redirect(asked_address(public_id))
 
 
 @private
@@ -216,5 +201,6 @@ def order_another(request: HttpRequest, public_id: str) -> HttpResponse:
     return redirect(order_address(placed.order.public_id))
 
 
-def _asked(public_id: str) -> str:
+def asked_address(public_id: str) -> str:
+    """The order's page for somebody who has just asked, or come back from the bank."""
     return order_address(public_id, asked=int(timezone.now().timestamp()))
