@@ -146,16 +146,21 @@ class Claim:
     def settle(self, status: int, body: Any, *, now: datetime) -> None:
         """Keep the answer of a request that had no effect of its own: key and answer at once.
 
-        Raises Replay or KeyReused when the key was answered meanwhile, KeyInFlight when it is
-        at work.
+        So it answers also for a request that died unanswered and whose effect is there by now.
+        Raises Replay or KeyReused when the key was answered meanwhile, KeyInFlight when it is at
+        work.
         """
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                INSERT INTO shop_idempotencykey
+                INSERT INTO shop_idempotencykey AS k
                     (scope, key, fingerprint, created_at, tries, lease_until, status, body, done_at)
                 VALUES (%s, %s, %s, %s, 1, %s, %s, %s, %s)
-                ON CONFLICT (scope, key) DO NOTHING RETURNING id
+                ON CONFLICT (scope, key) DO UPDATE
+                    SET status = excluded.status, body = excluded.body, done_at = excluded.done_at
+                    WHERE k.done_at IS NULL AND k.lease_until <= excluded.lease_until
+                        AND k.fingerprint = excluded.fingerprint
+                RETURNING id
                 """,
                 [self.scope, self.key, self.fingerprint, now, now, status, json.dumps(body), now],
             )

@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from payments.models import Payment
+from payments.recording import live_cache_name
 from shop import courtesy
-from shop.idempotency import Claim, KeyReused, Replay
+from shop.idempotency import Claim, KeyInFlight, KeyReused, Replay
 from shop.models import IdempotencyKey
 
 
@@ -63,3 +64,20 @@ def test_a_cached_repeat_asks_the_database_nothing(debt, bank):
             debt.start("qr", claim=claim("two"))
     assert len(queries) == 0
     assert IdempotencyKey.objects.count() == 1
+
+
+def test_the_key_of_a_request_that_died_is_answered_once_its_payment_is_there(debt, bank, redis):
+    """It wrote its key, opened the payment and never answered; the sweep went on without it."""
+    first = claim("one")
+    now = timezone.now()
+    payment = debt.start("qr").payment
+    courtesy.drop(live_cache_name(debt.reference))
+    first.take(now=now)
+    with pytest.raises(KeyInFlight):
+        debt.start("qr", claim=first, now=now + timedelta(seconds=5))
+    later = now + timedelta(seconds=60)
+    shown = debt.start("qr", claim=first, now=later)
+    assert (shown.status, shown.payment.reference) == (200, payment.reference)
+    with pytest.raises(Replay) as again:
+        debt.start("qr", claim=first, now=later)
+    assert again.value.body == shown.payment.as_api()
