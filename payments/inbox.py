@@ -120,6 +120,8 @@ def _payment_of(note: Notification) -> Payment | None:
 
 def _bear_again(note: Notification, *, now: datetime) -> bool:
     """A failover lost the row after the gateway was asked: the shopper waits for its money."""
+    if not note.reference:
+        return False  # it names the gateway's own ids alone
     owed = import_string(settings.WHAT_IS_OWED)
     try:
         return bear_again(note.gateway, note.reference, note.received_at, owed=owed, now=now)

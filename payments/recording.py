@@ -166,7 +166,8 @@ def _fill_in(payment: Payment, outcome: Outcome, source: str) -> None:
     payment.last_error = outcome.note[:200] if outcome.kind is Kind.UNKNOWN else ""
     if source == "answer" and outcome.asked_send_count == payment.send_count:
         payment.lease_until = None  # the create is answered: others may talk about it
-    if outcome.operation == "capture" and outcome.kind is Kind.PENDING:
+    newest = outcome.asked_send_count == payment.send_count
+    if outcome.operation == "capture" and outcome.kind is Kind.PENDING and newest:
         payment.capture_wanted_at = None  # it took nothing and never will: a new wish, a new key
     if snapshot is None:
         return
